@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (C) The OVN IPsec Authors
+
+# Open vSwitch has this program among its scripts, where ovs-ctl looks for it.
+ovsscriptsdir = $(datadir)/openvswitch/scripts
+ovsscripts_PROGRAMS = ipsec/ovs-monitor-ipsec
+ipsec_ovs_monitor_ipsec_SOURCES = ipsec/ovs-monitor-ipsec.c
+ipsec_ovs_monitor_ipsec_LDADD = \
+	ipsec/libipsec.a lib/libcommon.a $(OVS_LIBS) $(OPENSSL_LIBS)
+
+# All but main(), so that tests can link with it.
+noinst_LIBRARIES += ipsec/libipsec.a
+ipsec_libipsec_a_SOURCES = \
+	ipsec/section.c \
+	ipsec/section.h

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+#include <config.h>
+int
+main(void)
+{
+    return 1;
+}

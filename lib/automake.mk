@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (C) The OVN IPsec Authors
+
+noinst_LIBRARIES += lib/libcommon.a
+lib_libcommon_a_SOURCES = \
+	lib/chassis-name.c \
+	lib/chassis-name.h

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (C) The OVN IPsec Authors
+
+AUTOTEST = $(AUTOM4TE) --language=autotest -I '$(srcdir)' -I '$(builddir)/tests'
+TESTSUITE = $(srcdir)/tests/testsuite
+
+TESTSUITE_AT = \
+	tests/testsuite.at \
+	tests/macros.at \
+	tests/lib.at
+
+EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in
+
+tests/package.m4: $(top_builddir)/config.status
+	$(AM_V_GEN)$(MKDIR_P) tests && { \
+	echo 'm4_define([AT_PACKAGE_NAME], [$(PACKAGE_NAME)])'; \
+	echo 'm4_define([AT_PACKAGE_TARNAME], [$(PACKAGE_TARNAME)])'; \
+	echo 'm4_define([AT_PACKAGE_VERSION], [$(PACKAGE_VERSION)])'; \
+	echo 'm4_define([AT_PACKAGE_STRING], [$(PACKAGE_STRING)])'; \
+	echo 'm4_define([AT_PACKAGE_BUGREPORT], [the maintainers])'; \
+	} >$@.tmp && mv $@.tmp $@
+CLEANFILES += tests/package.m4
+
+$(TESTSUITE): tests/package.m4 $(TESTSUITE_AT)
+	$(AM_V_GEN)$(AUTOTEST) -o $@.tmp $(srcdir)/tests/testsuite.at && \
+	mv $@.tmp $@
+
+# The tests: no root, real daemons, the dummy datapath.
+check-local: tests/atconfig tests/atlocal $(TESTSUITE) $(check_PROGRAMS)
+	@ulimit -c 0; \
+	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH=tests $(TESTSUITEFLAGS)
+
+clean-local:
+	test ! -f '$(TESTSUITE)' || $(SHELL) '$(TESTSUITE)' -C tests --clean
+
+# One program has all C unit tests; each is a subcommand.
+check_PROGRAMS += tests/unit
+tests_unit_SOURCES = \
+	tests/unit.c \
+	tests/unit.h \
+	tests/unit-chassis-name.c
+tests_unit_LDADD = ipsec/libipsec.a lib/libcommon.a $(OVS_LIBS) $(OPENSSL_LIBS)

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* The program of all C unit tests: `unit MODULE` runs those of one module.
+ * The Autotest files call it. */
+
+#include <config.h>
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+static const struct {
+    const char *module;
+    unit_test_func *run;
+} tests[] = {
+    { "chassis-name", unit_chassis_name },
+};
+
+static unsigned int n_checks;
+static unsigned int n_failed;
+
+/* Notes the outcome 'ok' of a check of 'what' at source location 'where'. */
+void
+unit_check(bool ok, const char *where, const char *what)
+{
+    n_checks++;
+    if (!ok) {
+        n_failed++;
+        fprintf(stderr, "%s: failed: %s\n", where, what);
+    }
+}
+
+/* Notes whether 'got', the value of 'what', equals 'expected'. Either may be
+ * null. */
+void
+unit_check_string(const char *got, const char *expected,
+                  const char *where, const char *what)
+{
+    bool ok = got && expected ? !strcmp(got, expected) : got == expected;
+
+    unit_check(ok, where, what);
+    if (!ok) {
+        fprintf(stderr, "  got:      %s\n  expected: %s\n",
+                got ? got : "(null)", expected ? expected : "(null)");
+    }
+}
+
+int
+main(int argc, char *argv[])
+{
+    ovs_set_program_name(argv[0], PACKAGE_VERSION);
+    for (size_t i = 0; argc == 2 && i < ARRAY_SIZE(tests); i++) {
+        if (!strcmp(argv[1], tests[i].module)) {
+            tests[i].run();
+            if (!n_checks) {
+                ovs_fatal(0, "%s: nothing was checked", argv[1]);
+            }
+            return n_failed != 0;
+        }
+    }
+    ovs_fatal(0, "usage: %s MODULE, one of those in tests/unit.c", argv[0]);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+#ifndef UNIT_H
+#define UNIT_H 1
+
+/* What the C unit tests share.  Each tests/unit-MODULE.c has one function of
+ * type unit_test_func, listed in unit.c; `tests/unit MODULE` runs it.  A
+ * check that fails says where and with what, and the program goes on to the
+ * next one; it ends in status 1 if any failed, and also if a test made no
+ * check at all. */
+
+#include <stdbool.h>
+
+#include "util.h"
+
+typedef void unit_test_func(void);
+
+unit_test_func unit_chassis_name;
+
+void unit_check(bool ok, const char *where, const char *what);
+void unit_check_string(const char *got, const char *expected,
+                       const char *where, const char *what);
+
+/* CHECK(CONDITION): it holds.  CHECK_STRING(GOT, EXPECTED): both are equal,
+ * or both null. */
+#define CHECK(CONDITION) \
+    unit_check(CONDITION, OVS_SOURCE_LOCATOR, #CONDITION)
+#define CHECK_STRING(GOT, EXPECTED) \
+    unit_check_string(GOT, EXPECTED, OVS_SOURCE_LOCATOR, #GOT)
+
+#endif /* unit.h */
