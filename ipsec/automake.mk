@@ -12,4 +12,10 @@ ipsec_ovs_monitor_ipsec_LDADD = \
 noinst_LIBRARIES += ipsec/libipsec.a
 ipsec_libipsec_a_SOURCES = \
 	ipsec/section.c \
-	ipsec/section.h
+	ipsec/section.h \
+	ipsec/vici-codec.c \
+	ipsec/vici-codec.h \
+	ipsec/vici-conn.c \
+	ipsec/vici-conn.h \
+	ipsec/vici.c \
+	ipsec/vici.h

@@ -6,9 +6,10 @@
 
 /* An asynchronous client of charon's vici socket.
  *
- * Two layers, as jsonrpc and jsonrpc_session: vici-codec.h turns a message
- * into bytes and back, struct vici here is a connection that comes back by
- * itself.  Nothing blocks.  Whatever happens comes up as a list of values:
+ * Two layers, as jsonrpc and jsonrpc_session: a vici_conn (vici-conn.h, with
+ * the bytes in vici-codec.h) is one connection, struct vici here is one that
+ * comes back by itself.  Nothing blocks.  Whatever happens comes up as a list
+ * of values:
  *
  *     vici_run(vici);
  *     while (vici_recv(vici, &msg)) { ...; vici_msg_uninit(&msg); }
@@ -17,7 +18,8 @@
  * vici_get_seqno() changes each time the connection comes up or breaks:
  * then whatever was known of charon is to be compared anew.  Requests that
  * were under way when it broke end with VICI_FAILED, every one; none is ever
- * repeated.  Requests made while it is down end so as well.
+ * repeated.  Requests made while it is down end so as well.  One call of
+ * vici_run() does a bounded amount of work; vici_wait() then wakes at once.
  *
  * charon serves the requests of one connection one by one and in order, so
  * what may wait long goes over a connection of its own. */
@@ -50,25 +52,27 @@ struct vici_msg {
 
 void vici_msg_uninit(struct vici_msg *);
 
-/* 'events' is a null-terminated array of names of events to register for at
- * each connect, or null; one that charon does not know is logged and
- * survived. */
+/* How many requests charon may have at once; the others wait here. */
+#define VICI_WINDOW 64
+
 struct vici *vici_open(const char *socket, const char *const *events);
 void vici_close(struct vici *);
 void vici_run(struct vici *);
 void vici_wait(struct vici *);
 
-bool vici_is_connected(const struct vici *);    /* Events registered too. */
+bool vici_is_connected(const struct vici *);
 unsigned int vici_get_seqno(const struct vici *);
-const char *vici_get_error(const struct vici *); /* Why down; null if up. */
-size_t vici_n_pending(const struct vici *); /* Requests without an answer. */
+const char *vici_get_error(const struct vici *);
+size_t vici_n_pending(const struct vici *);
 
-/* Takes ownership of 'args', which may be null.  'stream' names the event in
- * which the command's items come, or is null.  'timeout' is in ms, from when
- * the request is written. */
 unsigned int vici_send(struct vici *, const char *command,
                        struct section *args, const char *stream,
                        long long int timeout);
 bool vici_recv(struct vici *, struct vici_msg *);
+
+/* The same with the time, in ms, as an argument, for tests. */
+struct vici *vici_open__(const char *socket, const char *const *events,
+                         long long int now);
+void vici_run__(struct vici *, long long int now);
 
 #endif /* vici.h */
