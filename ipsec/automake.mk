@@ -13,6 +13,10 @@ noinst_LIBRARIES += ipsec/libipsec.a
 ipsec_libipsec_a_SOURCES = \
 	ipsec/section.c \
 	ipsec/section.h \
+	ipsec/swanctl-conf.c \
+	ipsec/swanctl-conf.h \
+	ipsec/swanctl-text.c \
+	ipsec/swanctl-text.h \
 	ipsec/vici-codec.c \
 	ipsec/vici-codec.h \
 	ipsec/vici-conn.c \
