@@ -11,15 +11,19 @@ ipsec_ovs_monitor_ipsec_LDADD = \
 # All but main(), so that tests can link with it.
 noinst_LIBRARIES += ipsec/libipsec.a
 ipsec_libipsec_a_SOURCES = \
+	ipsec/guard.h \
 	ipsec/section.c \
 	ipsec/section.h \
 	ipsec/swanctl-conf.c \
 	ipsec/swanctl-conf.h \
 	ipsec/swanctl-text.c \
 	ipsec/swanctl-text.h \
+	ipsec/tunnel.c \
+	ipsec/tunnel.h \
 	ipsec/vici-codec.c \
 	ipsec/vici-codec.h \
 	ipsec/vici-conn.c \
 	ipsec/vici-conn.h \
 	ipsec/vici.c \
-	ipsec/vici.h
+	ipsec/vici.h \
+	ipsec/xfrm.h

@@ -7,7 +7,8 @@ TESTSUITE = $(srcdir)/tests/testsuite
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/macros.at \
-	tests/lib.at
+	tests/lib.at \
+	tests/ipsec.at
 
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in
 
@@ -38,5 +39,7 @@ check_PROGRAMS += tests/unit
 tests_unit_SOURCES = \
 	tests/unit.c \
 	tests/unit.h \
-	tests/unit-chassis-name.c
+	tests/unit-chassis-name.c \
+	tests/unit-tunnel.c
+tests_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/ipsec
 tests_unit_LDADD = ipsec/libipsec.a lib/libcommon.a $(OVS_LIBS) $(OPENSSL_LIBS)

@@ -19,6 +19,7 @@ static const struct {
     unit_test_func *run;
 } tests[] = {
     { "chassis-name", unit_chassis_name },
+    { "tunnel", unit_tunnel },
 };
 
 static unsigned int n_checks;

@@ -17,6 +17,7 @@
 typedef void unit_test_func(void);
 
 unit_test_func unit_chassis_name;
+unit_test_func unit_tunnel;
 
 void unit_check(bool ok, const char *where, const char *what);
 void unit_check_string(const char *got, const char *expected,

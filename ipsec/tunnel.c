@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* Tunnels as values: parse, validate, compare, hash and print what one
+ * Interface row asks for; see tunnel.h. */
+
+#include <config.h>
+
+#include "tunnel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "hash.h"
+#include "packets.h"
+#include "smap.h"
+#include "util.h"
+
+#include "chassis-name.h"
+
+/* Sources: RFC 8926 (Geneve), RFC 7348 (VXLAN), ovs-vswitchd.conf.db(5) for
+ * STT. */
+static const struct tunnel_type types[] = {
+    { "geneve", IPPROTO_UDP, 6081 },
+    { "vxlan", IPPROTO_UDP, 4789 },
+    { "stt", IPPROTO_TCP, 7471 },
+};
+
+/* A parser gets the text of an option, fills in what it derives from it and
+ * returns its canonical form, or null after setting 't->error'. */
+typedef char *field_parser(struct tunnel *t, const char *text);
+
+static field_parser parse_remote_ip, parse_local_ip, parse_dst_port,
+    parse_psk, parse_remote_cert, parse_remote_name;
+
+/* The one table of fields: parse, compare, hash and print all walk it. */
+static const struct {
+    const char *option;
+    field_parser *parse;
+    bool secret;                /* Never shown. */
+} fields[TUNNEL_N_FIELDS] = {
+    [TUNNEL_TYPE] = { "type", NULL, false },
+    [TUNNEL_REMOTE_IP] = { "remote_ip", parse_remote_ip, false },
+    [TUNNEL_LOCAL_IP] = { "local_ip", parse_local_ip, false },
+    [TUNNEL_DST_PORT] = { "dst_port", parse_dst_port, false },
+    [TUNNEL_PSK] = { "psk", parse_psk, true },
+    [TUNNEL_REMOTE_CERT] = { "remote_cert", parse_remote_cert, false },
+    [TUNNEL_REMOTE_NAME] = { "remote_name", parse_remote_name, false },
+};
+
+#define IPSEC_OPTION_PREFIX "ipsec_"
+
+/* Returns the tunnel type called 'name', or null if IPsec knows none of that
+ * name. */
+const struct tunnel_type *
+tunnel_type_lookup(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        if (!strcmp(types[i].name, name)) {
+            return &types[i];
+        }
+    }
+    return NULL;
+}
+
+/* Returns the name of tunnel type number 'i', or null after the last. */
+const char *
+tunnel_type_name(size_t i)
+{
+    return i < ARRAY_SIZE(types) ? types[i].name : NULL;
+}
+
+static bool
+is_ipsec_option(const char *option)
+{
+    return !strncmp(option, IPSEC_OPTION_PREFIX, strlen(IPSEC_OPTION_PREFIX));
+}
+
+/* Returns true if an interface of this 'type' with these 'options' asks for
+ * encryption, whether or not it can have it. */
+bool
+tunnel_wants_ipsec(const char *type, const struct smap *options)
+{
+    const struct smap_node *node;
+
+    if (!tunnel_type_lookup(type)) {
+        return false;
+    }
+    SMAP_FOR_EACH (node, options) {
+        if (!strcmp(node->key, "psk") || !strcmp(node->key, "remote_cert")
+            || !strcmp(node->key, "remote_name")
+            || is_ipsec_option(node->key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first error stays: it is the one nearest to the cause. */
+static void OVS_PRINTF_FORMAT(2, 3)
+tunnel_fail(struct tunnel *t, const char *format, ...)
+{
+    va_list args;
+
+    if (!t->error) {
+        va_start(args, format);
+        t->error = xvasprintf(format, args);
+        va_end(args);
+    }
+}
+
+/* Appends 'text', which may be hostile, so that it can be printed on one
+ * line: at most 80 characters, control characters escaped. */
+static void
+put_quoted(struct ds *ds, const char *text)
+{
+    size_t n = MIN(strlen(text), 80);
+
+    ds_put_char(ds, '"');
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = text[i];
+
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
+            ds_put_format(ds, "\\x%02x", c);
+        } else {
+            ds_put_char(ds, c);
+        }
+    }
+    ds_put_cstr(ds, text[n] ? "\"..." : "\"");
+}
+
+static char *
+fail_value(struct tunnel *t, enum tunnel_field field, const char *text,
+           const char *expected)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    put_quoted(&ds, text);
+    tunnel_fail(t, "options:%s=%s is not %s", fields[field].option,
+                ds_cstr(&ds), expected);
+    ds_destroy(&ds);
+    return NULL;
+}
+
+/* Takes a unicast address of either family.  A zone ("%eth0") would be lost
+ * on the way to the IKE daemon, so a link-local address is refused. */
+static bool
+parse_address(const char *text, struct in6_addr *address, int *family)
+{
+    struct in6_addr ip6;
+    ovs_be32 ip4;
+
+    if (ip_parse(text, &ip4)) {
+        if (!ip4 || ip_is_multicast(ip4) || ip4 == htonl(INADDR_BROADCAST)) {
+            return false;
+        }
+        in6_addr_set_mapped_ipv4(address, ip4);
+        *family = AF_INET;
+        return true;
+    }
+    if (!ipv6_parse(text, &ip6) || !ipv6_addr_is_set(&ip6)
+        || ip6.s6_addr[0] == 0xff || IN6_IS_ADDR_V4MAPPED(&ip6)
+        || in6_is_lla(&ip6)) {
+        return false;
+    }
+    *address = ip6;
+    *family = AF_INET6;
+    return true;
+}
+
+static char *
+format_address(const struct in6_addr *address)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    ipv6_format_mapped(address, &ds);
+    return ds_steal_cstr(&ds);
+}
+
+static char *
+parse_remote_ip(struct tunnel *t, const char *text)
+{
+    if (!strcmp(text, "flow")) {
+        tunnel_fail(t, "remote_ip=flow tunnels cannot be encrypted: set "
+                    "options:remote_ip to the peer's address");
+        return NULL;
+    }
+    if (!parse_address(text, &t->remote, &t->family)) {
+        return fail_value(t, TUNNEL_REMOTE_IP, text,
+                          "a unicast IPv4 or IPv6 address");
+    }
+    return format_address(&t->remote);
+}
+
+static char *
+parse_local_ip(struct tunnel *t, const char *text)
+{
+    int family;
+
+    if (!parse_address(text, &t->local, &family)) {
+        return fail_value(t, TUNNEL_LOCAL_IP, text,
+                          "a unicast IPv4 or IPv6 address");
+    }
+    if (t->family != AF_UNSPEC && family != t->family) {
+        tunnel_fail(t, "options:local_ip and options:remote_ip are of "
+                    "different families, IPv4 and IPv6");
+    }
+    return format_address(&t->local);
+}
+
+static char *
+parse_dst_port(struct tunnel *t, const char *text)
+{
+    unsigned int port;
+
+    if (!str_to_uint(text, 10, &port) || port < 1 || port > UINT16_MAX) {
+        return fail_value(t, TUNNEL_DST_PORT, text,
+                          "a port number from 1 to 65535");
+    }
+    t->port = port;
+    /* The default said aloud is still the default. */
+    return port == t->type->port ? NULL : xasprintf("%u", port);
+}
+
+static char *
+parse_psk(struct tunnel *t, const char *text)
+{
+    if (!*text) {
+        tunnel_fail(t, "options:psk is empty");
+        return NULL;
+    }
+    t->auth = TUNNEL_AUTH_PSK;
+    return xstrdup(text);
+}
+
+static char *
+parse_remote_cert(struct tunnel *t, const char *text)
+{
+    tunnel_fail(t, "options:remote_cert is not supported in this version: "
+                "use options:remote_name with certificates of a common CA, "
+                "or options:psk");
+    return xstrdup(text);
+}
+
+static char *
+parse_remote_name(struct tunnel *t, const char *text)
+{
+    char *reason = chassis_name_check(text);
+
+    if (reason) {
+        struct ds ds = DS_EMPTY_INITIALIZER;
+
+        put_quoted(&ds, text);
+        tunnel_fail(t, "options:remote_name=%s %s", ds_cstr(&ds), reason);
+        ds_destroy(&ds);
+        free(reason);
+        return NULL;
+    }
+    t->auth = TUNNEL_AUTH_CA;
+    return xstrdup(text);
+}
+
+/* The allow-list of per-tunnel settings is empty yet.  Leaving one out that
+ * was asked for could make the tunnel weaker than its owner thinks. */
+static void
+refuse_ipsec_options(struct tunnel *t, const struct smap *options)
+{
+    const struct smap_node **nodes = smap_sort(options);
+
+    for (size_t i = 0; i < smap_count(options); i++) {
+        if (is_ipsec_option(nodes[i]->key)) {
+            struct ds ds = DS_EMPTY_INITIALIZER;
+
+            put_quoted(&ds, nodes[i]->key);
+            tunnel_fail(t, "option %s is not supported in this version: "
+                        "remove it from the interface's options",
+                        ds_cstr(&ds));
+            ds_destroy(&ds);
+        }
+    }
+    free(nodes);
+}
+
+static void
+check_authentication(struct tunnel *t)
+{
+    int n = (!!t->value[TUNNEL_PSK] + !!t->value[TUNNEL_REMOTE_CERT]
+             + !!t->value[TUNNEL_REMOTE_NAME]);
+
+    if (n > 1) {
+        tunnel_fail(t, "more than one of options:psk, options:remote_cert and "
+                    "options:remote_name is set: keep one");
+    } else if (!n) {
+        tunnel_fail(t, "nothing says how the peer authenticates: set "
+                    "options:remote_name or options:psk");
+    }
+}
+
+/* Returns the tunnel that an interface with this 'name', 'type' (one that
+ * tunnel_type_lookup() knows) and 'options' asks for, which the caller owns.
+ * Never fails: what is wrong is in the tunnel's 'error'. */
+struct tunnel *
+tunnel_parse(const char *name, const char *type, const struct smap *options)
+{
+    struct tunnel *t = xzalloc(sizeof *t);
+
+    t->name = xstrdup(name);
+    t->type = tunnel_type_lookup(type);
+    t->port = t->type->port;
+    t->value[TUNNEL_TYPE] = xstrdup(type);
+    for (size_t i = TUNNEL_REMOTE_IP; i < TUNNEL_N_FIELDS; i++) {
+        const char *text = smap_get(options, fields[i].option);
+
+        if (text) {
+            t->value[i] = fields[i].parse(t, text);
+        }
+    }
+    if (!smap_get(options, "remote_ip")) {
+        tunnel_fail(t, "options:remote_ip is not set");
+    }
+    refuse_ipsec_options(t, options);
+    check_authentication(t);
+    return t;
+}
+
+/* Frees 't', which may be null. */
+void
+tunnel_destroy(struct tunnel *t)
+{
+    if (!t) {
+        return;
+    }
+    for (size_t i = 0; i < TUNNEL_N_FIELDS; i++) {
+        free(t->value[i]);
+    }
+    free(t->name);
+    free(t->error);
+    free(t);
+}
+
+/* Returns true if 'a' and 'b' ask for the same, whatever they are called. */
+bool
+tunnel_equals(const struct tunnel *a, const struct tunnel *b)
+{
+    for (size_t i = 0; i < TUNNEL_N_FIELDS; i++) {
+        if (!nullable_string_is_equal(a->value[i], b->value[i])) {
+            return false;
+        }
+    }
+    return nullable_string_is_equal(a->error, b->error);
+}
+
+/* Returns a hash of what tunnel_equals() compares. */
+uint32_t
+tunnel_hash(const struct tunnel *t)
+{
+    uint32_t hash = hash_string(t->error ? t->error : "", 0);
+
+    for (size_t i = 0; i < TUNNEL_N_FIELDS; i++) {
+        /* Absent is a value of its own, other than empty. */
+        hash = (t->value[i]
+                ? hash_string(t->value[i], hash)
+                : hash_add(hash, i));
+    }
+    return hash;
+}
+
+/* Appends to 'ds' a line for each field that 't' has, secrets redacted. */
+void
+tunnel_format(const struct tunnel *t, struct ds *ds)
+{
+    for (size_t i = 0; i < TUNNEL_N_FIELDS; i++) {
+        if (t->value[i]) {
+            ds_put_format(ds, "  %s: %s\n", fields[i].option,
+                          fields[i].secret ? "<redacted>" : t->value[i]);
+        }
+    }
+}
