@@ -26,4 +26,5 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/vici-conn.h \
 	ipsec/vici.c \
 	ipsec/vici.h \
+	ipsec/xfrm.c \
 	ipsec/xfrm.h

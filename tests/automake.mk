@@ -8,7 +8,8 @@ TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/macros.at \
 	tests/lib.at \
-	tests/ipsec.at
+	tests/ipsec.at \
+	tests/guard.at
 
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in
 
@@ -40,6 +41,9 @@ tests_unit_SOURCES = \
 	tests/unit.c \
 	tests/unit.h \
 	tests/unit-chassis-name.c \
-	tests/unit-tunnel.c
+	tests/unit-tunnel.c \
+	tests/unit-wire.c \
+	tests/unit-wire.h \
+	tests/unit-xfrm.c
 tests_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/ipsec
 tests_unit_LDADD = ipsec/libipsec.a lib/libcommon.a $(OVS_LIBS) $(OPENSSL_LIBS)

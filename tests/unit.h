@@ -18,10 +18,13 @@ typedef void unit_test_func(void);
 
 unit_test_func unit_chassis_name;
 unit_test_func unit_tunnel;
+unit_test_func unit_xfrm;
+unit_test_func unit_xfrm_esp;
 
 void unit_check(bool ok, const char *where, const char *what);
 void unit_check_string(const char *got, const char *expected,
                        const char *where, const char *what);
+OVS_NO_RETURN void unit_skip(const char *why);
 
 /* CHECK(CONDITION): it holds.  CHECK_STRING(GOT, EXPECTED): both are equal,
  * or both null. */
