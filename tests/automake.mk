@@ -42,6 +42,7 @@ tests_unit_SOURCES = \
 	tests/unit.h \
 	tests/unit-chassis-name.c \
 	tests/unit-tunnel.c \
+	tests/unit-guard.c \
 	tests/unit-wire.c \
 	tests/unit-wire.h \
 	tests/unit-xfrm.c

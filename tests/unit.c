@@ -20,6 +20,8 @@ static const struct {
 } tests[] = {
     { "chassis-name", unit_chassis_name },
     { "tunnel", unit_tunnel },
+    { "guard", unit_guard },
+    { "guard-denied", unit_guard_denied },
     { "xfrm", unit_xfrm },
     { "xfrm-esp", unit_xfrm_esp },
 };

@@ -18,6 +18,8 @@ typedef void unit_test_func(void);
 
 unit_test_func unit_chassis_name;
 unit_test_func unit_tunnel;
+unit_test_func unit_guard;
+unit_test_func unit_guard_denied;
 unit_test_func unit_xfrm;
 unit_test_func unit_xfrm_esp;
 

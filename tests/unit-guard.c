@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* Tests ipsec/guard with the kernel that runs here: what it holds, what it
+ * lets pass on a wire, and what it asks for. */
+
+#include <config.h>
+
+#include "guard.h"
+#include "unit.h"
+#include "unit-wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "timeval.h"
+#include "xfrm.h"
+
+enum { CONTROL_PORT = 9 };      /* Never guarded. */
+
+static const struct guard_selector geneve = {
+    .family = AF_INET, .proto = IPPROTO_UDP, .port = 6081,
+};
+static const struct guard_selector vxlan = {
+    .family = AF_INET, .proto = IPPROTO_UDP, .port = 4789,
+};
+
+static size_t
+count_policies(void)
+{
+    struct xfrm_policy *policies;
+    size_t n;
+
+    CHECK(!xfrm_policy_dump(&policies, &n));
+    free(policies);
+    return n;
+}
+
+/* Runs 'guard' until it has what was asked for. */
+static void
+await_installed(struct guard *guard)
+{
+    long long int deadline = time_msec() + 10000;
+
+    for (;;) {
+        guard_run(guard);
+        if (guard_is_installed(guard) || time_msec() >= deadline) {
+            break;
+        }
+        guard_wait(guard);
+        poll_timer_wait_until(deadline);
+        poll_block();
+    }
+    CHECK(guard_is_installed(guard));
+    CHECK_STRING(guard_get_error(guard), NULL);
+}
+
+/* Returns a guard that has installed the 'n' of 'selectors'. */
+static struct guard *
+start_guard(const struct guard_selector selectors[], size_t n)
+{
+    struct guard *guard = guard_create();
+
+    guard_set(guard, selectors, n);
+    CHECK(!guard_is_installed(guard));
+    await_installed(guard);
+    return guard;
+}
+
+static bool
+await_acquire(struct guard *guard, struct guard_acquire *acquire)
+{
+    long long int deadline = time_msec() + 10000;
+
+    while (time_msec() < deadline) {
+        guard_run(guard);
+        if (guard_recv(guard, acquire)) {
+            return true;
+        }
+        guard_wait(guard);
+        poll_timer_wait_until(deadline);
+        poll_block();
+    }
+    return false;
+}
+
+/* Counts what happens to policies until the kernel has nothing more to
+ * tell. */
+static size_t
+count_changes(struct xfrm_monitor *monitor)
+{
+    struct xfrm_event event;
+    size_t n = 0;
+
+    while (xfrm_monitor_recv(monitor, &event)) {
+        n++;
+    }
+    return n;
+}
+
+/* A second run of the daemon takes over what the first left, changing only
+ * what differs. */
+static void
+test_restart(void)
+{
+    const struct guard_selector both[] = { geneve, vxlan };
+    const struct guard_selector both_again[] = { vxlan, geneve, vxlan };
+    struct xfrm_monitor *monitor;
+    struct guard *guard;
+
+    guard_destroy(start_guard(both, 2));
+    CHECK(count_policies() == 4);
+
+    CHECK(!xfrm_monitor_open(XFRM_MONITOR_POLICIES, &monitor));
+    guard = guard_create();
+    guard_run(guard);
+    CHECK(!guard_is_installed(guard));
+    CHECK(count_policies() == 4);
+
+    guard_set(guard, both_again, 3);
+    await_installed(guard);
+    guard_set(guard, both, 2);
+    CHECK(guard_is_installed(guard));
+    guard_run(guard);
+    CHECK(count_changes(monitor) == 0);
+    guard_destroy(guard);
+
+    guard = start_guard(&geneve, 1);
+    CHECK(count_policies() == 2);
+    CHECK(count_changes(monitor) == 2);
+    guard_flush(guard);
+    CHECK(count_policies() == 0);
+    CHECK(count_changes(monitor) == 2);
+    CHECK(guard_is_installed(guard));
+    guard_destroy(guard);
+    xfrm_monitor_close(monitor);
+}
+
+/* What looks like ours but is not stays, whatever we do. */
+static void
+test_foreign(void)
+{
+    struct xfrm_policy *policies;
+    struct guard *guard;
+    size_t n;
+
+    wire_run("ip xfrm policy add dir out proto udp dport 6081 priority 3"
+             " && ip xfrm policy add dir in proto udp dport 6081"
+             " action block priority 4000000000");
+    guard = start_guard(&geneve, 1);
+    CHECK(count_policies() == 4);
+    guard_set(guard, &vxlan, 1);
+    await_installed(guard);
+    CHECK(count_policies() == 4);
+    guard_flush(guard);
+    guard_destroy(guard);
+
+    CHECK(!xfrm_policy_dump(&policies, &n));
+    CHECK(n == 2);
+    for (size_t i = 0; i < n; i++) {
+        CHECK(!policies[i].ts.user);
+        CHECK(policies[i].ts.dst_port == 6081);
+        CHECK(policies[i].priority == (policies[i].dir == XFRM_OUT
+                                       ? 3 : 4000000000u));
+    }
+    free(policies);
+    wire_run("ip xfrm policy flush");
+}
+
+/* What somebody takes away or changes comes back, and the kernel is what
+ * tells us. */
+static void
+test_mend(void)
+{
+    struct guard *guard = start_guard(&geneve, 1);
+    struct xfrm_policy *policies;
+    size_t n;
+
+    guard_run(guard);
+    wire_run("ip xfrm policy flush");
+    CHECK(count_policies() == 0);
+    guard_wait(guard);
+    poll_block();
+    await_installed(guard);
+    CHECK(count_policies() == 2);
+
+    CHECK(!xfrm_policy_dump(&policies, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct xfrm_policy got;
+
+        CHECK(!xfrm_policy_delete(&policies[i]));
+        guard_wait(guard);
+        poll_block();
+        await_installed(guard);
+        CHECK(!xfrm_policy_get(&policies[i], &got));
+        CHECK(xfrm_policy_equals(&policies[i], &got));
+
+        got.priority = 5;
+        CHECK(!xfrm_policy_set(&got));
+        await_installed(guard);
+        CHECK(!xfrm_policy_get(&policies[i], &got));
+        CHECK(xfrm_policy_equals(&policies[i], &got));
+    }
+    free(policies);
+    CHECK(count_policies() == 2);
+    guard_flush(guard);
+    guard_destroy(guard);
+}
+
+/* Sends from one end to the other and returns how many tunnel packets of 3
+ * arrive.  A packet of another kind goes last and shows that the wire works
+ * and that the others would have been there. */
+static size_t
+pass(enum wire_end from, int family, int proto, uint16_t port)
+{
+    enum wire_end to = from == HERE ? THERE : HERE;
+    struct in6_addr addr = wire_addr(to, family);
+    int tx = wire_socket(from, family, proto, 0);
+    int rx = wire_socket(to, family, proto, port);
+    int control_tx = wire_socket(from, family, IPPROTO_UDP, 0);
+    int control_rx = wire_socket(to, family, IPPROTO_UDP, CONTROL_PORT);
+
+    wire_send(tx, &addr, port, 3);
+    wire_send(control_tx, &addr, CONTROL_PORT, 1);
+    wire_await(control_rx);
+
+    size_t n = wire_count(rx);
+    close(tx);
+    close(rx);
+    close(control_tx);
+    close(control_rx);
+    return n;
+}
+
+static void
+test_plaintext(void)
+{
+    static const struct guard_selector selectors[] = {
+        { .family = AF_INET, .proto = IPPROTO_UDP, .port = 6081 },
+        { .family = AF_INET6, .proto = IPPROTO_UDP, .port = 6081 },
+        { .family = AF_INET, .proto = IPPROTO_GRE },
+        { .family = AF_INET6, .proto = IPPROTO_GRE },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(selectors); i++) {
+        const struct guard_selector *s = &selectors[i];
+        struct guard *guard;
+
+        CHECK(pass(HERE, s->family, s->proto, s->port) == 3);
+        CHECK(pass(THERE, s->family, s->proto, s->port) == 3);
+
+        guard = start_guard(s, 1);
+        CHECK(pass(HERE, s->family, s->proto, s->port) == 0);
+        CHECK(pass(THERE, s->family, s->proto, s->port) == 0);
+        CHECK(pass(HERE, s->family, IPPROTO_UDP, 4789) == 3);
+        CHECK(pass(THERE, s->family, IPPROTO_UDP, 4789) == 3);
+        guard_destroy(guard);
+        CHECK(pass(HERE, s->family, s->proto, s->port) == 0);
+        CHECK(pass(THERE, s->family, s->proto, s->port) == 0);
+
+        guard = guard_create();
+        guard_flush(guard);
+        guard_destroy(guard);
+        CHECK(pass(HERE, s->family, s->proto, s->port) == 3);
+        CHECK(pass(THERE, s->family, s->proto, s->port) == 3);
+        wire_run("ip xfrm state flush");
+    }
+}
+
+/* Checks that what 'fd' sends to 's' brings up an acquire. */
+static void
+check_acquire(struct guard *guard, int fd, const struct guard_selector *s)
+{
+    struct in6_addr here = wire_addr(HERE, s->family);
+    struct in6_addr there = wire_addr(THERE, s->family);
+    struct guard_acquire acquire;
+
+    wire_send(fd, &there, s->port, 2);
+    CHECK(await_acquire(guard, &acquire));
+    CHECK(acquire.selector.family == s->family);
+    CHECK(acquire.selector.proto == s->proto);
+    CHECK(acquire.selector.port == s->port);
+    CHECK(ipv6_addr_equals(&acquire.local, &here));
+    CHECK(ipv6_addr_equals(&acquire.remote, &there));
+    guard_run(guard);
+    CHECK(!guard_recv(guard, &acquire));
+}
+
+static void
+test_acquires(int family)
+{
+    const struct guard_selector selectors[] = {
+        { .family = family, .proto = IPPROTO_UDP, .port = 6081 },
+        { .family = family, .proto = IPPROTO_UDP, .port = 4789 },
+        { .family = family, .proto = IPPROTO_GRE },
+    };
+    struct guard *guard = start_guard(selectors, ARRAY_SIZE(selectors));
+
+    for (size_t i = 0; i < ARRAY_SIZE(selectors); i++) {
+        const struct guard_selector *s = &selectors[i];
+        int fd = wire_socket(HERE, family, s->proto, 0);
+
+        check_acquire(guard, fd, s);
+        close(fd);
+    }
+    guard_flush(guard);
+    guard_destroy(guard);
+    wire_run("ip xfrm state flush");
+}
+
+/* A foreign policy's acquire is not ours; what came twice is told once. */
+static void
+test_acquire_queue(void)
+{
+    struct guard *guard = start_guard(&geneve, 1);
+    struct in6_addr there = wire_addr(THERE, AF_INET);
+    int fd = wire_socket(HERE, AF_INET, IPPROTO_UDP, 0);
+    struct guard_acquire acquire;
+
+    wire_run("ip xfrm policy add dir out proto udp dport 7777"
+             " tmpl proto esp mode transport");
+    wire_send(fd, &there, 7777, 1);
+    wire_send(fd, &there, 6081, 1);
+    wire_run("ip xfrm state flush");
+    wire_send(fd, &there, 6081, 1);
+    CHECK(await_acquire(guard, &acquire));
+    CHECK(acquire.selector.port == 6081);
+    guard_run(guard);
+    CHECK(!guard_recv(guard, &acquire));
+
+    wire_run("ip xfrm state flush");
+    wire_send(fd, &there, 6081, 1);
+    CHECK(await_acquire(guard, &acquire));
+
+    close(fd);
+    guard_flush(guard);
+    guard_destroy(guard);
+    wire_run("ip xfrm state flush && ip xfrm policy flush");
+}
+
+/* Somebody sends to very many addresses: the queue ends somewhere, and when
+ * it has been emptied, acquires come through again. */
+static void
+test_acquire_flood(void)
+{
+    struct guard *guard = start_guard(&geneve, 1);
+    int fd = wire_socket(HERE, AF_INET, IPPROTO_UDP, 0);
+    struct guard_acquire acquire;
+    size_t n = 0;
+
+    for (int i = 0; i < 3000; i++) {
+        struct in6_addr addr
+            = in6_addr_mapped_ipv4(htonl(0x0a090100 + i));
+
+        wire_send(fd, &addr, 6081, 1);
+        if (i % 50 == 0) {
+            guard_run(guard);
+        }
+    }
+    guard_run(guard);
+    while (guard_recv(guard, &acquire)) {
+        n++;
+    }
+    CHECK(n == 1024);
+    CHECK(guard_is_installed(guard));
+
+    check_acquire(guard, fd, &geneve);
+    close(fd);
+    guard_flush(guard);
+    guard_destroy(guard);
+    wire_run("ip xfrm state flush");
+}
+
+void
+unit_guard(void)
+{
+    vlog_set_levels(NULL, VLF_CONSOLE, VLL_OFF);
+    wire_create();
+    test_restart();
+    test_foreign();
+    test_mend();
+    test_plaintext();
+    test_acquires(AF_INET);
+    test_acquires(AF_INET6);
+    test_acquire_queue();
+    test_acquire_flood();
+}
+
+/* Without the right to do anything: the error says what to do, and the guard
+ * tries again, but not at once. */
+void
+unit_guard_denied(void)
+{
+    struct guard *guard = guard_create();
+    long long int start;
+
+    vlog_set_levels(NULL, VLF_CONSOLE, VLL_OFF);
+    guard_run(guard);
+    CHECK_STRING(guard_get_error(guard),
+                 "cannot listen to XFRM events: Operation not permitted: "
+                 "start ovs-monitor-ipsec as root, or with the capability "
+                 "CAP_NET_ADMIN, in the host's network namespace");
+    guard_set(guard, &geneve, 1);
+    guard_run(guard);
+    CHECK(!guard_is_installed(guard));
+    CHECK(guard_get_error(guard) != NULL);
+
+    start = time_msec();
+    guard_wait(guard);
+    poll_block();
+    CHECK(time_msec() - start >= 900);
+    CHECK(time_msec() - start <= 5000);
+    guard_flush(guard);
+    CHECK(guard_get_error(guard) != NULL);
+    guard_destroy(guard);
+}
