@@ -4,4 +4,6 @@
 noinst_LIBRARIES += lib/libcommon.a
 lib_libcommon_a_SOURCES = \
 	lib/chassis-name.c \
-	lib/chassis-name.h
+	lib/chassis-name.h \
+	lib/x509.c \
+	lib/x509.h

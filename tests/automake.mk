@@ -41,6 +41,9 @@ tests_unit_SOURCES = \
 	tests/unit.c \
 	tests/unit.h \
 	tests/unit-chassis-name.c \
+	tests/unit-pki.c \
+	tests/unit-pki.h \
+	tests/unit-x509.c \
 	tests/unit-tunnel.c \
 	tests/unit-guard.c \
 	tests/unit-wire.c \

@@ -20,6 +20,7 @@ unit_test_func unit_chassis_name;
 unit_test_func unit_tunnel;
 unit_test_func unit_guard;
 unit_test_func unit_guard_denied;
+unit_test_func unit_x509;
 unit_test_func unit_xfrm;
 unit_test_func unit_xfrm_esp;
 
