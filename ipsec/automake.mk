@@ -11,6 +11,8 @@ ipsec_ovs_monitor_ipsec_LDADD = \
 # All but main(), so that tests can link with it.
 noinst_LIBRARIES += ipsec/libipsec.a
 ipsec_libipsec_a_SOURCES = \
+	ipsec/credentials.c \
+	ipsec/credentials.h \
 	ipsec/guard.c \
 	ipsec/guard.h \
 	ipsec/section.c \

@@ -41,6 +41,7 @@ tests_unit_SOURCES = \
 	tests/unit.c \
 	tests/unit.h \
 	tests/unit-chassis-name.c \
+	tests/unit-credentials.c \
 	tests/unit-pki.c \
 	tests/unit-pki.h \
 	tests/unit-x509.c \

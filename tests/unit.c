@@ -19,6 +19,7 @@ static const struct {
     unit_test_func *run;
 } tests[] = {
     { "chassis-name", unit_chassis_name },
+    { "credentials", unit_credentials },
     { "tunnel", unit_tunnel },
     { "guard", unit_guard },
     { "guard-denied", unit_guard_denied },
