@@ -6,4 +6,7 @@ lib_libcommon_a_SOURCES = \
 	lib/chassis-name.c \
 	lib/chassis-name.h \
 	lib/x509.c \
-	lib/x509.h
+	lib/x509.h \
+	lib/daemon-start.h \
+	lib/route-source.c \
+	lib/route-source.h

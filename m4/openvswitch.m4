@@ -53,6 +53,14 @@ AC_DEFUN([OVN_IPSEC_OPENVSWITCH], [
     [AC_MSG_RESULT([yes])],
     [AC_MSG_RESULT([no])
      AC_MSG_ERROR([cannot link with $OVS_FROM; config.log has the compiler's words])])
+  AC_MSG_CHECKING([whether daemonize_start() has two arguments])
+  AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[
+#include "ovs-config.h"
+#include "daemon.h"]], [[daemonize_start(false, false);]])],
+    [AC_MSG_RESULT([yes])
+     AC_DEFINE([HAVE_DAEMONIZE_START_HARDWARE], [1],
+       [Define if daemonize_start() takes access_hardware_ports too.])],
+    [AC_MSG_RESULT([no])])
   CPPFLAGS=$ovs_saved_cppflags
   LIBS=$ovs_saved_libs
   AC_SUBST([OVS_CFLAGS])
