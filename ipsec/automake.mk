@@ -15,6 +15,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/credentials.h \
 	ipsec/guard.c \
 	ipsec/guard.h \
+	ipsec/peer.c \
+	ipsec/peer.h \
 	ipsec/section.c \
 	ipsec/section.h \
 	ipsec/swanctl-conf.c \

@@ -45,6 +45,7 @@ tests_unit_SOURCES = \
 	tests/unit-pki.c \
 	tests/unit-pki.h \
 	tests/unit-x509.c \
+	tests/unit-peer.c \
 	tests/unit-tunnel.c \
 	tests/unit-guard.c \
 	tests/unit-wire.c \

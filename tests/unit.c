@@ -20,6 +20,7 @@ static const struct {
 } tests[] = {
     { "chassis-name", unit_chassis_name },
     { "credentials", unit_credentials },
+    { "peer", unit_peer },
     { "tunnel", unit_tunnel },
     { "guard", unit_guard },
     { "guard-denied", unit_guard_denied },

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* Folds tunnels into peers and children with names made of contents; see
+ * peer.h.  No input or output. */
+
+#include <config.h>
+
+#include "peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "hash.h"
+#include "packets.h"
+#include "sha1.h"
+#include "util.h"
+
+#include "credentials.h"
+
+/* The first proposal of each kind is what the Python ovs-monitor-ipsec
+ * offers, so that a fleet of both kinds connects; the next ones are what new
+ * peers prefer when the first is not to be had.  All are FIPS-approved.
+ *
+ * Rekeying by packets keeps clear of the end of the 32-bit sequence numbers
+ * (RFC 4303, 3.3.3).  A dead peer is noticed after 'dpd_delay' and charon's
+ * retransmissions.  'keyingtries' is 1 because the back end starts again by
+ * itself, with a backoff of its own. */
+const struct peer_setting peer_ike_settings[] = {
+    { "version", "2", false },
+    { "proposals", "aes256gcm16-prfsha256-modp2048", true },
+    { "proposals", "aes256gcm16-prfsha384-ecp384", true },
+    { "mobike", "no", false },
+    { "unique", "never", false },
+    { "keyingtries", "1", false },
+    { "dpd_delay", "10s", false },
+    { "rekey_time", "4h", false },
+    { NULL, NULL, false },
+};
+
+const struct peer_setting peer_esp_settings[] = {
+    { "mode", "transport", false },
+    { "esp_proposals", "aes256gcm16-modp2048-esn-noesn", true },
+    { "esp_proposals", "aes256gcm16-ecp384-esn-noesn", true },
+    { "esp_proposals", "aes256gcm16-esn-noesn", true },
+    { "rekey_time", "1h", false },
+    { "rekey_packets", "4000000000", false },
+    { "replay_window", "128", false },
+    { "close_action", "trap", false },
+    { "dpd_action", "trap", false },
+    { NULL, NULL, false },
+};
+
+/* Finds a peer by its addresses. */
+struct peer_address {
+    struct hmap_node node;      /* In struct peers' 'by_address'. */
+    struct peer *peer;
+};
+
+static uint32_t
+hash_addresses(const struct in6_addr *local, const struct in6_addr *remote)
+{
+    return hash_bytes(remote, sizeof *remote,
+                      hash_bytes(local, sizeof *local, 0));
+}
+
+/* Sets 'name' to "ovs-" and a hash of 'contents'. */
+static void
+make_name(const struct ds *contents, char name[PEER_NAME_LEN + 1])
+{
+    uint8_t digest[SHA1_DIGEST_SIZE];
+    char *p = name + strlen(PEER_NAME_PREFIX);
+
+    memcpy(name, PEER_NAME_PREFIX, strlen(PEER_NAME_PREFIX));
+    sha1_bytes(ds_cstr_ro(contents), contents->length, digest);
+    for (size_t i = 0; i < 10; i++, p += 2) {
+        snprintf(p, 3, "%02x", digest[i]);
+    }
+}
+
+static void
+put_settings(struct ds *ds, const struct peer_setting *settings)
+{
+    for (; settings->name; settings++) {
+        ds_put_format(ds, "%s=%s\n", settings->name, settings->value);
+    }
+}
+
+static void
+peer_set_name(struct peer *peer)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    put_settings(&ds, peer_ike_settings);
+    ds_put_cstr(&ds, "local=");
+    ipv6_format_mapped(&peer->local, &ds);
+    ds_put_cstr(&ds, "\nremote=");
+    ipv6_format_mapped(&peer->remote, &ds);
+    if (peer->auth == TUNNEL_AUTH_PSK) {
+        ds_put_cstr(&ds, "\nauth=psk\n");
+    } else {
+        ds_put_format(&ds, "\nauth=ca\nremote_name=%s\ncredentials=%s\n",
+                      peer->remote_name, peer->credentials->digest);
+    }
+    make_name(&ds, peer->name);
+    ds_destroy(&ds);
+}
+
+static void
+child_init(struct child *child, enum child_dir dir, uint8_t proto,
+           uint16_t port)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    child->dir = dir;
+    child->proto = proto;
+    child->port = port;
+    put_settings(&ds, peer_esp_settings);
+    ds_put_format(&ds, "dir=%s\nproto=%u\nport=%u\n",
+                  child_dir_name(dir), proto, port);
+    make_name(&ds, child->name);
+    ds_destroy(&ds);
+}
+
+/* Returns a word for 'dir', as seen from here. */
+const char *
+child_dir_name(enum child_dir dir)
+{
+    return dir == CHILD_OUT ? "out" : "in";
+}
+
+static struct peer *
+peer_create(const struct tunnel *tunnel, const struct in6_addr *local,
+            struct credentials *credentials)
+{
+    struct peer *peer = xzalloc(sizeof *peer);
+
+    peer->family = tunnel->family;
+    peer->local = *local;
+    peer->remote = tunnel->remote;
+    peer->auth = tunnel->auth;
+    peer->tunnel = xstrdup(tunnel->name);
+    if (peer->auth == TUNNEL_AUTH_PSK) {
+        peer->psk = xstrdup(tunnel->value[TUNNEL_PSK]);
+    } else {
+        peer->remote_name = xstrdup(tunnel->value[TUNNEL_REMOTE_NAME]);
+        peer->credentials = credentials_ref(credentials);
+    }
+    peer_set_name(peer);
+    return peer;
+}
+
+/* Returns a deep copy of 'peer', which is in no set and which the caller
+ * owns. */
+struct peer *
+peer_clone(const struct peer *peer)
+{
+    struct peer *copy = xmemdup(peer, sizeof *peer);
+
+    copy->psk = nullable_xstrdup(peer->psk);
+    copy->remote_name = nullable_xstrdup(peer->remote_name);
+    copy->credentials = credentials_ref(peer->credentials);
+    copy->tunnel = xstrdup(peer->tunnel);
+    copy->children = xmemdup(peer->children,
+                             peer->n_children * sizeof *peer->children);
+    return copy;
+}
+
+/* Frees 'peer', which may be null and must not be in a set. */
+void
+peer_destroy(struct peer *peer)
+{
+    if (!peer) {
+        return;
+    }
+    if (peer->psk) {
+        memset(peer->psk, 0, strlen(peer->psk));
+        free(peer->psk);
+    }
+    free(peer->remote_name);
+    free(peer->children);
+    free(peer->tunnel);
+    credentials_unref(peer->credentials);
+    free(peer);
+}
+
+/* Returns the child of 'peer' for this selector, or null. */
+const struct child *
+peer_find_child(const struct peer *peer, enum child_dir dir, uint8_t proto,
+                uint16_t port)
+{
+    for (size_t i = 0; i < peer->n_children; i++) {
+        const struct child *child = &peer->children[i];
+
+        if (child->dir == dir && child->proto == proto
+            && child->port == port) {
+            return child;
+        }
+    }
+    return NULL;
+}
+
+static bool
+peer_has_children_of(const struct peer *a, const struct peer *b)
+{
+    for (size_t i = 0; i < b->n_children; i++) {
+        const struct child *child = &b->children[i];
+        const struct child *same = peer_find_child(a, child->dir,
+                                                   child->proto, child->port);
+        if (!same || strcmp(same->name, child->name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns true if a back end would have nothing to do to go from 'a' to 'b':
+ * the same connection with the same secret and the same children, in whatever
+ * order. */
+bool
+peer_equals(const struct peer *a, const struct peer *b)
+{
+    return (!strcmp(a->name, b->name)
+            && nullable_string_is_equal(a->psk, b->psk)
+            && a->n_children == b->n_children
+            && peer_has_children_of(a, b));
+}
+
+static void
+peer_add_children(struct peer *peer, const struct tunnel *tunnel)
+{
+    if (peer_find_child(peer, CHILD_OUT, tunnel->type->proto, tunnel->port)) {
+        return;
+    }
+    peer->children = xrealloc(peer->children, (peer->n_children + CHILD_N_DIRS)
+                                              * sizeof *peer->children);
+    for (enum child_dir dir = CHILD_OUT; dir < CHILD_N_DIRS; dir++) {
+        child_init(&peer->children[peer->n_children++], dir,
+                   tunnel->type->proto, tunnel->port);
+    }
+}
+
+/* Makes 'peers' an empty set. */
+void
+peers_init(struct peers *peers)
+{
+    hmap_init(&peers->by_name);
+    hmap_init(&peers->by_address);
+}
+
+/* Frees all peers in 'peers'. */
+void
+peers_destroy(struct peers *peers)
+{
+    struct peer_address *address;
+    struct peer *peer;
+
+    HMAP_FOR_EACH_POP (address, node, &peers->by_address) {
+        free(address);
+    }
+    HMAP_FOR_EACH_POP (peer, node, &peers->by_name) {
+        peer_destroy(peer);
+    }
+    hmap_destroy(&peers->by_address);
+    hmap_destroy(&peers->by_name);
+}
+
+/* Exchanges the contents of 'a' and 'b'. */
+void
+peers_swap(struct peers *a, struct peers *b)
+{
+    hmap_swap(&a->by_name, &b->by_name);
+    hmap_swap(&a->by_address, &b->by_address);
+}
+
+/* Returns the peer called 'name', or null. */
+struct peer *
+peers_find(const struct peers *peers, const char *name)
+{
+    struct peer *peer;
+
+    HMAP_FOR_EACH_WITH_HASH (peer, node, hash_string(name, 0),
+                             &peers->by_name) {
+        if (!strcmp(peer->name, name)) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the peer with these addresses, or null. */
+struct peer *
+peers_find_address(const struct peers *peers, const struct in6_addr *local,
+                   const struct in6_addr *remote)
+{
+    const struct peer_address *address;
+
+    HMAP_FOR_EACH_WITH_HASH (address, node, hash_addresses(local, remote),
+                             &peers->by_address) {
+        if (ipv6_addr_equals(&address->peer->local, local)
+            && ipv6_addr_equals(&address->peer->remote, remote)) {
+            return address->peer;
+        }
+    }
+    return NULL;
+}
+
+static void
+peers_insert(struct peers *peers, struct peer *peer)
+{
+    struct peer_address *address = xmalloc(sizeof *address);
+
+    address->peer = peer;
+    hmap_insert(&peers->by_name, &peer->node, hash_string(peer->name, 0));
+    hmap_insert(&peers->by_address, &address->node,
+                hash_addresses(&peer->local, &peer->remote));
+}
+
+/* One pair of addresses has one identity and one secret.  Otherwise any host
+ * that the CA signed could take over the traffic of another. */
+static char *
+find_conflict(const struct peer *old, const struct peer *new)
+{
+    const char *what;
+
+    if (old->auth != new->auth) {
+        what = "another kind of authentication";
+    } else if (old->auth == TUNNEL_AUTH_CA
+               && strcmp(old->remote_name, new->remote_name)) {
+        what = "another remote_name";
+    } else if (old->auth == TUNNEL_AUTH_PSK && strcmp(old->psk, new->psk)) {
+        what = "another psk";
+    } else {
+        return NULL;
+    }
+    return xasprintf("tunnel %s to the same address has %s: "
+                     "make both the same, or remove one of them",
+                     old->tunnel, what);
+}
+
+/* Adds valid 'tunnel' to the peer in 'peers' that it belongs to, which is
+ * made if needed, with 'local' as our address and, for CA authentication,
+ * 'credentials' (not null), of which the peer takes a reference.
+ *
+ * Returns the peer, owned by 'peers'.  If a tunnel added earlier claims the
+ * same addresses with another identity, returns null and sets '*errorp' to the
+ * reason, which the caller frees. */
+struct peer *
+peers_add_tunnel(struct peers *peers, const struct tunnel *tunnel,
+                 const struct in6_addr *local,
+                 struct credentials *credentials, char **errorp)
+{
+    struct peer *new = peer_create(tunnel, local, credentials);
+    struct peer *old = peers_find_address(peers, local, &tunnel->remote);
+
+    *errorp = old ? find_conflict(old, new) : NULL;
+    if (*errorp) {
+        peer_destroy(new);
+        return NULL;
+    }
+    if (old) {
+        peer_destroy(new);
+        new = old;
+    } else {
+        peers_insert(peers, new);
+    }
+    peer_add_children(new, tunnel);
+    return new;
+}

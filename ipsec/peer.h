@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+#ifndef PEER_H
+#define PEER_H 1
+
+/* What tunnels fold into: one peer per pair of addresses and identities, with
+ * a child for each selector.
+ *
+ * A peer is one IKE connection.  Two connections with the same addresses and
+ * identities do not work with charon, so all tunnels between two hosts share
+ * one; tunnels refer to children many-to-one.  Names are made of contents: a
+ * peer that changes gets another name, so comparing what should be with what
+ * is compares two sets of names.  'monitor' makes peers, 'ike' back ends get
+ * them. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/hmap.h"
+#include "smap.h"
+
+#include "tunnel.h"
+
+struct credentials;
+
+/* A setting by its name and value in swanctl.conf(5).  'list' tells that the
+ * value is a list with one element per proposal. */
+struct peer_setting {
+    const char *name;
+    const char *value;
+    bool list;
+};
+
+/* What every peer's IKE_SA and every child's ESP use; each array ends with a
+ * null name. */
+extern const struct peer_setting peer_ike_settings[];
+extern const struct peer_setting peer_esp_settings[];
+
+/* "ovs-" and 80 bits in hexadecimal. */
+#define PEER_NAME_PREFIX "ovs-"
+#define PEER_NAME_LEN (sizeof PEER_NAME_PREFIX - 1 + 20)
+
+/* Which packets a child is for.  Tunnel packets go from any port to the
+ * tunnel's port, so each direction has a child of its own, which the end that
+ * sends them starts. */
+enum child_dir {
+    CHILD_OUT,                  /* What we send. */
+    CHILD_IN,                   /* What we receive; the peer starts it. */
+    CHILD_N_DIRS
+};
+
+struct child {
+    char name[PEER_NAME_LEN + 1];
+    enum child_dir dir;
+    uint8_t proto;              /* IPPROTO_*. */
+    uint16_t port;              /* Host byte order. */
+};
+
+struct peer {
+    struct hmap_node node;      /* In struct peers' 'by_name'. */
+    char name[PEER_NAME_LEN + 1];
+
+    int family;                 /* AF_INET or AF_INET6. */
+    struct in6_addr local;
+    struct in6_addr remote;
+    enum tunnel_auth auth;
+    char *psk;                  /* For TUNNEL_AUTH_PSK.  Not in the name: for
+                                 * charon it is no part of a connection. */
+    char *remote_name;          /* For TUNNEL_AUTH_CA. */
+    struct credentials *credentials; /* For TUNNEL_AUTH_CA, a reference. */
+
+    struct child *children;
+    size_t n_children;
+    char *tunnel;               /* A tunnel of this peer, for messages. */
+};
+
+/* A set of peers in which no two have the same pair of addresses. */
+struct peers {
+    struct hmap by_name;        /* Contains "struct peer"s. */
+    struct hmap by_address;     /* Contains "struct peer_address"es. */
+};
+
+#define PEERS_FOR_EACH(PEER, PEERS) \
+    HMAP_FOR_EACH (PEER, node, &(PEERS)->by_name)
+
+void peers_init(struct peers *);
+void peers_destroy(struct peers *);
+void peers_swap(struct peers *, struct peers *);
+struct peer *peers_find(const struct peers *, const char *name);
+struct peer *peers_find_address(const struct peers *,
+                                const struct in6_addr *local,
+                                const struct in6_addr *remote);
+struct peer *peers_add_tunnel(struct peers *, const struct tunnel *,
+                              const struct in6_addr *local,
+                              struct credentials *, char **errorp);
+
+struct peer *peer_clone(const struct peer *);
+void peer_destroy(struct peer *);
+bool peer_equals(const struct peer *, const struct peer *);
+const struct child *peer_find_child(const struct peer *, enum child_dir,
+                                    uint8_t proto, uint16_t port);
+const char *child_dir_name(enum child_dir);
+
+#endif /* peer.h */
