@@ -15,10 +15,24 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/credentials.h \
 	ipsec/guard.c \
 	ipsec/guard.h \
+	ipsec/ike-provider.h \
+	ipsec/ike-strongswan.c \
+	ipsec/ike.c \
+	ipsec/ike.h \
 	ipsec/peer.c \
 	ipsec/peer.h \
 	ipsec/section.c \
 	ipsec/section.h \
+	ipsec/strongswan-conf.c \
+	ipsec/strongswan-conf.h \
+	ipsec/strongswan-files.c \
+	ipsec/strongswan-files.h \
+	ipsec/strongswan-judge.c \
+	ipsec/strongswan-judge.h \
+	ipsec/strongswan-sa.c \
+	ipsec/strongswan-sa.h \
+	ipsec/strongswan-sweep.c \
+	ipsec/strongswan-sweep.h \
 	ipsec/swanctl-conf.c \
 	ipsec/swanctl-conf.h \
 	ipsec/swanctl-text.c \

@@ -46,6 +46,7 @@ tests_unit_SOURCES = \
 	tests/unit-pki.h \
 	tests/unit-x509.c \
 	tests/unit-peer.c \
+	tests/unit-strongswan.c \
 	tests/unit-tunnel.c \
 	tests/unit-guard.c \
 	tests/unit-wire.c \

@@ -21,6 +21,7 @@ static const struct {
     { "chassis-name", unit_chassis_name },
     { "credentials", unit_credentials },
     { "peer", unit_peer },
+    { "strongswan", unit_strongswan },
     { "tunnel", unit_tunnel },
     { "guard", unit_guard },
     { "guard-denied", unit_guard_denied },

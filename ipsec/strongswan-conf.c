@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* Turns peers into strongSwan's configuration; see strongswan-conf.h.  Names
+ * and values are those of swanctl.conf(5), in which vici takes them too. */
+
+#include <config.h>
+
+#include "strongswan-conf.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "packets.h"
+#include "util.h"
+
+#include "credentials.h"
+#include "peer.h"
+#include "section.h"
+#include "swanctl-conf.h"
+
+static char *
+address_string(const struct in6_addr *address)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    ipv6_format_mapped(address, &ds);
+    return ds_steal_cstr(&ds);
+}
+
+static void
+put_address_list(struct section *section, const char *name,
+                 const struct in6_addr *address)
+{
+    char *text = address_string(address);
+
+    section_put_list(section, name, text);
+    free(text);
+}
+
+/* Settings of one name stand next to each other and make one list. */
+static void
+put_settings(struct section *section, const struct peer_setting *settings)
+{
+    struct section *list = NULL;
+    const char *previous = "";
+
+    for (; settings->name; settings++) {
+        if (!settings->list) {
+            section_put(section, settings->name, settings->value);
+            continue;
+        }
+        if (!list || strcmp(previous, settings->name)) {
+            list = section_add_list(section, settings->name);
+        }
+        section_append(list, settings->value, strlen(settings->value));
+        previous = settings->name;
+    }
+}
+
+/* With transport mode, "dynamic" is the address of the IKE_SA. */
+static void
+put_selector(struct section *section, const char *name, uint8_t proto,
+             uint16_t port)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    ds_put_format(&ds, "dynamic[%u", proto);
+    if (port) {
+        ds_put_format(&ds, "/%u", port);
+    }
+    ds_put_char(&ds, ']');
+    section_put_list(section, name, ds_cstr(&ds));
+    ds_destroy(&ds);
+}
+
+static void
+put_child(struct section *children, const struct child *child,
+          const char *start_action)
+{
+    struct section *section = section_add(children, child->name);
+    bool out = child->dir == CHILD_OUT;
+
+    put_settings(section, peer_esp_settings);
+    put_selector(section, "local_ts", child->proto, out ? 0 : child->port);
+    put_selector(section, "remote_ts", child->proto, out ? child->port : 0);
+    section_put(section, "start_action", out ? start_action : "none");
+}
+
+/* A name is always said to be one: charon would take some for something
+ * else. */
+static void
+put_identity(struct section *section, const char *name)
+{
+    section_put_format(section, "id", "fqdn:%s", name);
+}
+
+static void
+put_psk_auth(struct section *conn, const struct peer *peer)
+{
+    struct section *local = section_add(conn, "local");
+    struct section *remote = section_add(conn, "remote");
+    char *local_id = address_string(&peer->local);
+    char *remote_id = address_string(&peer->remote);
+
+    section_put(local, "auth", "psk");
+    section_put(local, "id", local_id);
+    section_put(remote, "auth", "psk");
+    section_put(remote, "id", remote_id);
+    free(local_id);
+    free(remote_id);
+}
+
+/* Puts our certificate and the CAs, as contents or, if 'files' is not null,
+ * as paths. */
+static void
+put_ca_auth(struct section *conn, const struct peer *peer,
+            const struct swanctl_conf *files)
+{
+    const struct credentials *cred = peer->credentials;
+    struct section *local = section_add(conn, "local");
+    struct section *remote = section_add(conn, "remote");
+
+    section_put(local, "auth", "pubkey");
+    put_identity(local, cred->name);
+    section_put(remote, "auth", "pubkey");
+    put_identity(remote, peer->remote_name);
+    if (!files) {
+        struct section *cas = section_add_list(remote, "cacerts");
+
+        section_put_list(local, "certs", cred->cert);
+        for (size_t i = 0; i < cred->cas.n; i++) {
+            section_append(cas, cred->cas.names[i],
+                           strlen(cred->cas.names[i]));
+        }
+        return;
+    }
+
+    char *name = strongswan_cert_file(peer);
+    char *path = swanctl_conf_path(files, SWANCTL_CERTIFICATE, name);
+    struct section *cas = section_add_list(remote, "cacerts");
+
+    section_put_list(local, "certs", path);
+    free(name);
+    free(path);
+    for (size_t i = 0; i < cred->cas.n; i++) {
+        name = strongswan_ca_file(peer, i);
+        path = swanctl_conf_path(files, SWANCTL_CERTIFICATE, name);
+        section_append(cas, path, strlen(path));
+        free(name);
+        free(path);
+    }
+}
+
+static void
+put_conn(struct section *conns, const struct peer *peer,
+         const struct swanctl_conf *files)
+{
+    struct section *conn = section_add(conns, peer->name);
+
+    put_settings(conn, peer_ike_settings);
+    put_address_list(conn, "local_addrs", &peer->local);
+    put_address_list(conn, "remote_addrs", &peer->remote);
+    if (peer->auth == TUNNEL_AUTH_PSK) {
+        put_psk_auth(conn, peer);
+    } else {
+        put_ca_auth(conn, peer, files);
+    }
+
+    /* The daemon starts children itself.  The file speaks for the time when
+     * charon has started and the daemon is not there. */
+    struct section *children = section_add(conn, "children");
+    for (size_t i = 0; i < peer->n_children; i++) {
+        put_child(children, &peer->children[i], files ? "trap" : "none");
+    }
+}
+
+/* Returns a load-conn message for 'peer', which the caller owns. */
+struct section *
+strongswan_conn_for_vici(const struct peer *peer)
+{
+    struct section *conns = section_create();
+
+    put_conn(conns, peer, NULL);
+    return conns;
+}
+
+/* swanctl takes 0x as the mark of hexadecimal, also within quotes, so that is
+ * the one form in which any secret can be written. */
+static void
+put_file_secret(struct section *root, const struct peer *peer)
+{
+    char *section_name = xasprintf("ike-%s", peer->name);
+    struct section *secret = section_add(section_add(root, "secrets"),
+                                         section_name);
+    char *local = address_string(&peer->local);
+    char *remote = address_string(&peer->remote);
+    struct ds hex = DS_EMPTY_INITIALIZER;
+
+    ds_put_cstr(&hex, "0x");
+    for (const char *p = peer->psk; *p; p++) {
+        ds_put_format(&hex, "%02x", (unsigned char) *p);
+    }
+    section_put(secret, "id-local", local);
+    section_put(secret, "id-remote", remote);
+    section_put(secret, "secret", ds_cstr(&hex));
+    memset(hex.string, 0, hex.length);
+    ds_destroy(&hex);
+    free(section_name);
+    free(local);
+    free(remote);
+}
+
+/* Returns the contents of the swanctl.conf file for 'peer', whose
+ * certificates are in 'files'.  The caller owns it. */
+struct section *
+strongswan_conn_for_file(const struct peer *peer,
+                         const struct swanctl_conf *files)
+{
+    struct section *root = section_create();
+
+    put_conn(section_add(root, "connections"), peer, files);
+    if (peer->auth == TUNNEL_AUTH_PSK) {
+        put_file_secret(root, peer);
+    }
+    return root;
+}
+
+/* Returns a load-shared message for 'peer', whose authentication is psk.  The
+ * caller owns it. */
+struct section *
+strongswan_shared(const struct peer *peer)
+{
+    struct section *args = section_create();
+    char *local = address_string(&peer->local);
+    char *remote = address_string(&peer->remote);
+
+    section_put(args, "id", peer->name);
+    section_put(args, "type", "IKE");
+    section_put(args, "data", peer->psk);
+
+    struct section *owners = section_add_list(args, "owners");
+    section_append(owners, local, strlen(local));
+    section_append(owners, remote, strlen(remote));
+    free(local);
+    free(remote);
+    return args;
+}
+
+/* Returns a load-key message for our own key as 'peer' uses it.  The caller
+ * owns it. */
+struct section *
+strongswan_key(const struct peer *peer)
+{
+    struct section *args = section_create();
+
+    section_put(args, "type", "any");
+    section_put(args, "data", peer->credentials->key);
+    return args;
+}
+
+/* Returns the name of the file with our own certificate, and by the same name
+ * the key, as 'peer' uses them.  The caller frees it. */
+char *
+strongswan_cert_file(const struct peer *peer)
+{
+    return xasprintf("%.20s", peer->credentials->digest);
+}
+
+/* Returns the name of the file with CA number 'i'.  The caller frees it. */
+char *
+strongswan_ca_file(const struct peer *peer, size_t i)
+{
+    return xasprintf("%.20s-ca%"PRIuSIZE, peer->credentials->digest, i);
+}

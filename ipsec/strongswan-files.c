@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* Writes a peer's connection, secret and credentials where a charon that
+ * starts without us finds them; see strongswan-files.h. */
+
+#include <config.h>
+
+#include "strongswan-files.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "sset.h"
+#include "util.h"
+
+#include "credentials.h"
+#include "peer.h"
+#include "section.h"
+#include "strongswan-conf.h"
+#include "swanctl-conf.h"
+
+VLOG_DEFINE_THIS_MODULE(strongswan_files);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 60);
+
+static const char *
+file_name(const char *conn)
+{
+    return conn + strlen(PEER_NAME_PREFIX);
+}
+
+static void
+write_string(struct swanctl_conf *files, enum swanctl_kind kind,
+             const char *name, const char *contents)
+{
+    swanctl_conf_set(files, kind, name, contents, strlen(contents));
+}
+
+static void
+write_credentials(struct swanctl_conf *files, const struct peer *peer)
+{
+    const struct credentials *cred = peer->credentials;
+    char *name;
+
+    if (!cred) {
+        return;
+    }
+    name = strongswan_cert_file(peer);
+    write_string(files, SWANCTL_CERTIFICATE, name, cred->cert);
+    write_string(files, SWANCTL_KEY, name, cred->key);
+    free(name);
+    for (size_t i = 0; i < cred->cas.n; i++) {
+        name = strongswan_ca_file(peer, i);
+        write_string(files, SWANCTL_CERTIFICATE, name, cred->cas.names[i]);
+        free(name);
+    }
+}
+
+static void
+write_connection(struct swanctl_conf *files, const struct peer *peer)
+{
+    struct section *tree = strongswan_conn_for_file(peer, files);
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    char *error;
+
+    ds_put_cstr(&ds, "# Written by ovs-monitor-ipsec.  "
+                "Changes made here will be lost.\n");
+    error = section_format_conf(tree, &ds);
+    if (error) {
+        VLOG_WARN_RL(&rl, "%s: cannot write its swanctl file: %s",
+                     peer->tunnel, error);
+        free(error);
+    } else {
+        write_string(files, SWANCTL_CONNECTION, file_name(peer->name),
+                     ds_cstr(&ds));
+    }
+    memset(ds.string, 0, ds.length);
+    ds_destroy(&ds);
+    section_destroy(tree);
+}
+
+/* Has 'files' hold what 'peer' needs. */
+void
+strongswan_files_write(struct swanctl_conf *files, const struct peer *peer)
+{
+    write_credentials(files, peer);
+    write_connection(files, peer);
+}
+
+/* Has 'files' no longer hold the connection named 'conn'. */
+void
+strongswan_files_remove(struct swanctl_conf *files, const char *conn)
+{
+    swanctl_conf_set(files, SWANCTL_CONNECTION, file_name(conn), NULL, 0);
+}
+
+/* Returns true if the connection named 'conn' is on disk. */
+bool
+strongswan_files_are_written(const struct swanctl_conf *files,
+                             const char *conn)
+{
+    return swanctl_conf_is_done(files, SWANCTL_CONNECTION, file_name(conn));
+}
+
+/* Adds to 'used' the names of the certificate and key files of 'peer'. */
+void
+strongswan_files_note_used(const struct peer *peer, struct sset *used)
+{
+    const struct credentials *cred = peer->credentials;
+
+    if (!cred) {
+        return;
+    }
+    sset_add_and_free(used, strongswan_cert_file(peer));
+    for (size_t i = 0; i < cred->cas.n; i++) {
+        sset_add_and_free(used, strongswan_ca_file(peer, i));
+    }
+}
+
+/* Removes the certificates and keys that earlier runs left and that are not
+ * in 'used'. */
+void
+strongswan_files_sweep(struct swanctl_conf *files, const struct sset *used)
+{
+    static const enum swanctl_kind kinds[] = { SWANCTL_CERTIFICATE,
+                                               SWANCTL_KEY };
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        const char *file;
+
+        SSET_FOR_EACH (file, swanctl_conf_found(files, kinds[i])) {
+            if (!sset_contains(used, file)) {
+                swanctl_conf_set(files, kinds[i], file, NULL, 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* Decides what to do about a connection; see strongswan-judge.h. */
+
+#include <config.h>
+
+#include "strongswan-judge.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "random.h"
+#include "util.h"
+
+#include "peer.h"
+#include "strongswan-sa.h"
+
+/* A handshake takes well under a second.  After this time, in ms, one that
+ * is still going on is in charon's retransmissions, which grow slower than we
+ * want to wait for a peer that is back. */
+#define CONNECTING_TIMEOUT 3000
+
+/* An IKE_SA older, in s, than the newest one to the same peer by more than
+ * this did not come from both ends starting at once: the peer had lost it. */
+#define SUPERSEDED_AGE 5
+
+#define BACKOFF_MAX 30000
+
+/* Makes 'verdict' an empty one. */
+void
+strongswan_verdict_init(struct strongswan_verdict *verdict)
+{
+    memset(verdict, 0, sizeof *verdict);
+    svec_init(&verdict->end_ikes);
+    svec_init(&verdict->end_children);
+    svec_init(&verdict->initiate);
+    verdict->again = LLONG_MAX;
+}
+
+/* Frees what is in 'verdict'. */
+void
+strongswan_verdict_uninit(struct strongswan_verdict *verdict)
+{
+    svec_destroy(&verdict->end_ikes);
+    svec_destroy(&verdict->end_children);
+    svec_destroy(&verdict->initiate);
+}
+
+/* While the peer does not have a child yet, its charon fits our request into
+ * another one's selectors and says yes.  Such an SA carries nothing. */
+static void
+find_misfits_of(const struct child *child, const struct strongswan_ike_sa *ike,
+                struct strongswan_verdict *verdict)
+{
+    for (size_t i = 0; i < ike->n_children; i++) {
+        const struct strongswan_child_sa *sa = &ike->children[i];
+
+        if (sa->installed && !strcmp(sa->name, child->name)
+            && !strongswan_child_sa_matches(sa, child)) {
+            svec_add(&verdict->end_children, sa->unique_id);
+            verdict->error = "the peer does not have this tunnel yet";
+        }
+    }
+}
+
+static void
+find_misfits(const struct peer *peer, const struct strongswan_sas *sas,
+             struct strongswan_verdict *verdict)
+{
+    for (size_t i = 0; i < peer->n_children; i++) {
+        for (size_t j = 0; j < sas->n; j++) {
+            find_misfits_of(&peer->children[i], sas->sas[j], verdict);
+        }
+    }
+}
+
+/* charon reuses an IKE_SA that it has.  So one that the peer started long
+ * after ours tells that the peer has lost ours, and what we send over it goes
+ * nowhere. */
+static bool
+is_superseded(const struct strongswan_sas *sas,
+              const struct strongswan_ike_sa *sa)
+{
+    const struct strongswan_ike_sa *newest = strongswan_sas_newest(sas);
+
+    return (sa->established && newest && !newest->initiator
+            && (strongswan_sas_born(sas, newest)
+                > strongswan_sas_born(sas, sa) + SUPERSEDED_AGE));
+}
+
+/* When an attempt that has led to nothing may be given up, in ms.  It grows
+ * with the number of attempts, because a peer may be slow rather than
+ * dead. */
+static long long int
+attempt_ends(const struct strongswan_attempt *attempt)
+{
+    return MAX(attempt->next, attempt->at + CONNECTING_TIMEOUT);
+}
+
+static void
+find_obsolete(const struct strongswan_sas *sas, bool given_up,
+              struct strongswan_verdict *verdict)
+{
+    for (size_t i = 0; i < sas->n; i++) {
+        const struct strongswan_ike_sa *sa = sas->sas[i];
+
+        if (is_superseded(sas, sa) || (given_up && sa->busy)) {
+            svec_add(&verdict->end_ikes, sa->unique_id);
+        }
+    }
+}
+
+static void
+find_missing(const struct peer *peer, const struct strongswan_sas *sas,
+             struct strongswan_verdict *verdict)
+{
+    verdict->sending = verdict->receiving = true;
+    for (size_t i = 0; i < peer->n_children; i++) {
+        const struct child *child = &peer->children[i];
+
+        if (strongswan_sas_find_child(sas, child)) {
+            continue;
+        }
+        if (child->dir == CHILD_OUT) {
+            verdict->sending = false;
+            svec_add(&verdict->initiate, child->name);
+        } else {
+            verdict->receiving = false;
+        }
+    }
+}
+
+static void
+wait_until(struct strongswan_verdict *verdict, long long int when)
+{
+    svec_clear(&verdict->initiate);
+    verdict->again = when;
+}
+
+/* Judges the connection of 'peer', for which charon lists 'sas', at 'now' (in
+ * ms, as are the times in 'attempt').  '*verdict' must be empty; its 'error'
+ * is constant. */
+void
+strongswan_judge(const struct peer *peer, const struct strongswan_sas *sas,
+                 const struct strongswan_attempt *attempt, long long int now,
+                 struct strongswan_verdict *verdict)
+{
+    find_missing(peer, sas, verdict);
+
+    bool over = now >= attempt_ends(attempt);
+    find_misfits(peer, sas, verdict);
+    find_obsolete(sas, !verdict->sending && over, verdict);
+    verdict->under_way = !verdict->sending && attempt->at && !over;
+
+    if (!svec_is_empty(&verdict->end_ikes)
+        || !svec_is_empty(&verdict->end_children)) {
+        /* What is new comes when they are gone. */
+        wait_until(verdict, now + STRONGSWAN_BACKOFF_MIN);
+    } else if (!verdict->sending && strongswan_sas_busy(sas)) {
+        /* Asking again would make a second child. */
+        wait_until(verdict, attempt_ends(attempt));
+    } else if (!verdict->sending && now < attempt->next && !attempt->hurry) {
+        wait_until(verdict, attempt->next);
+    }
+}
+
+/* Notes in 'attempt' that one is made at 'now', in ms. */
+void
+strongswan_attempt_made(struct strongswan_attempt *attempt, long long int now)
+{
+    long long int delay = MIN(
+        (long long int) STRONGSWAN_BACKOFF_MIN << MIN(attempt->tries, 10),
+        BACKOFF_MAX);
+
+    attempt->tries++;
+    attempt->at = now;
+    /* Apart from each other, so that a fleet does not move in step. */
+    attempt->next = now + delay - delay / 4 + random_range(delay / 2);
+    attempt->hurry = false;
+}

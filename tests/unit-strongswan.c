@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* Tests the parts of the strongSwan back end that have no input or output:
+ * what list-sas tells (strongswan-sa) and what follows from it
+ * (strongswan-judge). */
+
+#include <config.h>
+
+#include "strongswan-judge.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "packets.h"
+
+#include "peer.h"
+#include "section.h"
+#include "strongswan-sa.h"
+#include "unit.h"
+
+static struct child children[] = {
+    { "ovs-out", CHILD_OUT, IPPROTO_UDP, 6081 },
+    { "ovs-in", CHILD_IN, IPPROTO_UDP, 6081 },
+};
+static const struct peer peer = {
+    .name = "ovs-peer", .children = children,
+    .n_children = ARRAY_SIZE(children),
+};
+
+static struct section *
+ike_section(const char *id, const char *state, const char *initiator,
+            const char *age)
+{
+    struct section *section = section_create();
+
+    section_put(section, "uniqueid", id);
+    section_put(section, "state", state);
+    section_put(section, "initiator", initiator);
+    section_put(section, "established", age);
+    section_add(section, "child-sas");
+    return section;
+}
+
+static void
+add_child(struct section *ike, const char *id, const char *name,
+          const char *local_ts, const char *remote_ts)
+{
+    struct section *children_ = section_find(ike, "child-sas")->section;
+    struct section *child = section_add(children_, id);
+
+    section_put(child, "name", name);
+    section_put(child, "uniqueid", id);
+    section_put(child, "state", "INSTALLED");
+    section_put(child, "spi-in", "c0ffee01");
+    section_put(child, "encr-alg", "AES_GCM_16");
+    section_put(child, "encr-keysize", "256");
+    section_put_list(child, "local-ts", local_ts);
+    section_put_list(child, "remote-ts", remote_ts);
+}
+
+static void
+add_ike(struct strongswan_sas *sas, struct section *section)
+{
+    strongswan_sas_add(sas, strongswan_ike_sa_parse("ovs-peer", section));
+    section_destroy(section);
+}
+
+/* Judges 'sas' as listed at 'now' and returns the verdict in words. */
+static char *
+judge(const struct strongswan_sas *sas,
+      const struct strongswan_attempt *attempt, long long int now)
+{
+    struct strongswan_verdict v;
+
+    strongswan_verdict_init(&v);
+    strongswan_judge(&peer, sas, attempt, now, &v);
+
+    char *ikes = svec_join(&v.end_ikes, ",", "");
+    char *ends = svec_join(&v.end_children, ",", "");
+    char *starts = svec_join(&v.initiate, ",", "");
+    char *words = xasprintf("%s%s ike[%s] child[%s] start[%s] again %lld",
+                            v.sending ? "S" : "-", v.receiving ? "R" : "-",
+                            ikes, ends, starts,
+                            v.again == LLONG_MAX ? -1 : v.again);
+    free(ikes);
+    free(ends);
+    free(starts);
+    strongswan_verdict_uninit(&v);
+    return words;
+}
+
+static void
+check_verdict(const struct strongswan_sas *sas,
+              const struct strongswan_attempt *attempt, long long int now,
+              const char *expected)
+{
+    char *words = judge(sas, attempt, now);
+
+    CHECK_STRING(words, expected);
+    free(words);
+}
+
+static void
+take(struct strongswan_sas *sas, struct section *a, struct section *b,
+     long long int now)
+{
+    struct strongswan_sas listed;
+
+    strongswan_sas_init(&listed);
+    add_ike(&listed, a);
+    if (b) {
+        add_ike(&listed, b);
+    }
+    strongswan_sas_take(sas, &listed, now);
+    strongswan_sas_uninit(&listed);
+}
+
+static void
+test_parse(void)
+{
+    struct section *section = ike_section("7", "ESTABLISHED", "yes", "12");
+    add_child(section, "3", "ovs-out", "10.0.0.1/32[udp]",
+              "10.0.0.2/32[udp/6081]");
+    struct strongswan_ike_sa *sa = strongswan_ike_sa_parse("ovs-peer",
+                                                           section);
+
+    CHECK_STRING(sa->unique_id, "7");
+    CHECK(sa->established && sa->initiator && !sa->busy);
+    CHECK(sa->age == 12);
+    CHECK(sa->n_children == 1);
+    CHECK(sa->children[0].spi_in == 0xc0ffee01);
+    CHECK_STRING(sa->children[0].algorithm, "AES_GCM_16-256");
+    CHECK(strongswan_child_sa_matches(&sa->children[0], &children[0]));
+    CHECK(!strongswan_child_sa_matches(&sa->children[0], &children[1]));
+    strongswan_ike_sa_destroy(sa);
+    section_destroy(section);
+
+    /* A peer that tells nothing is survived. */
+    section = section_create();
+    sa = strongswan_ike_sa_parse("ovs-peer", section);
+    CHECK(!sa->established && !sa->n_children);
+    strongswan_ike_sa_destroy(sa);
+    section_destroy(section);
+}
+
+static void
+test_start(void)
+{
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct strongswan_sas sas;
+    strongswan_sas_init(&sas);
+
+    /* Nothing there: each end starts what it sends, and only that. */
+    check_verdict(&sas, &attempt, 100000,
+                  "-- ike[] child[] start[ovs-out] again -1");
+    strongswan_attempt_made(&attempt, 100000);
+    CHECK(attempt.next >= 100750 && attempt.next < 101250);
+
+    /* Under way: asking again would make a second child. */
+    attempt.next = 101000;
+    take(&sas, ike_section("1", "CONNECTING", "yes", "0"), NULL, 100100);
+    check_verdict(&sas, &attempt, 100100,
+                  "-- ike[] child[] start[] again 103000");
+    /* Stuck: it is ended, and a new attempt follows. */
+    check_verdict(&sas, &attempt, 103000,
+                  "-- ike[1] child[] start[] again 104000");
+
+    /* The peer's attempt is nothing of ours to end or to wait for. */
+    take(&sas, ike_section("2", "CONNECTING", "no", "0"), NULL, 103000);
+    check_verdict(&sas, &attempt, 103000,
+                  "-- ike[] child[] start[ovs-out] again -1");
+
+    /* Backoff, and traffic that does not wait for it. */
+    strongswan_sas_clear(&sas);
+    check_verdict(&sas, &attempt, 100500,
+                  "-- ike[] child[] start[] again 101000");
+    attempt.hurry = true;
+    check_verdict(&sas, &attempt, 100500,
+                  "-- ike[] child[] start[ovs-out] again -1");
+    strongswan_sas_uninit(&sas);
+}
+
+static void
+test_up(void)
+{
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct strongswan_sas sas;
+    strongswan_sas_init(&sas);
+
+    struct section *ike = ike_section("1", "ESTABLISHED", "yes", "0");
+    add_child(ike, "1", "ovs-out", "10.0.0.1/32[udp]",
+              "10.0.0.2/32[udp/6081]");
+    take(&sas, ike, NULL, 100000);
+    check_verdict(&sas, &attempt, 100000, "S- ike[] child[] start[] again -1");
+
+    ike = ike_section("1", "ESTABLISHED", "yes", "0");
+    add_child(ike, "1", "ovs-out", "10.0.0.1/32[udp]",
+              "10.0.0.2/32[udp/6081]");
+    add_child(ike, "2", "ovs-in", "10.0.0.1/32[udp/6081]",
+              "10.0.0.2/32[udp]");
+    take(&sas, ike, NULL, 100000);
+    check_verdict(&sas, &attempt, 100000, "SR ike[] child[] start[] again -1");
+
+    /* INSTALLED with another child's selectors is not up. */
+    ike = ike_section("1", "ESTABLISHED", "yes", "0");
+    add_child(ike, "1", "ovs-out", "10.0.0.1/32[udp/6081]",
+              "10.0.0.2/32[udp/4789]");
+    take(&sas, ike, NULL, 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "-- ike[] child[1] start[] again 101000");
+    strongswan_sas_uninit(&sas);
+}
+
+static struct section *
+rekey_section(const char *old, const char *new)
+{
+    struct section *section = section_create();
+
+    section_put(section_add(section, "old"), "uniqueid", old);
+    section_put(section_add(section, "new"), "uniqueid", new);
+    return section;
+}
+
+/* An IKE_SA that the peer started long after another tells that it has lost
+ * that one. */
+static void
+test_superseded(void)
+{
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct strongswan_sas sas;
+    strongswan_sas_init(&sas);
+
+    take(&sas, ike_section("1", "ESTABLISHED", "yes", "60"),
+         ike_section("2", "ESTABLISHED", "no", "0"), 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "-- ike[1] child[] start[] again 101000");
+    strongswan_sas_clear(&sas);
+
+    /* Both ends started at once: both stay. */
+    take(&sas, ike_section("1", "ESTABLISHED", "yes", "3"),
+         ike_section("2", "ESTABLISHED", "no", "0"), 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "-- ike[] child[] start[ovs-out] again -1");
+
+    /* And also when one has been rekeyed, hours later. */
+    struct section *section = rekey_section("2", "3");
+    strongswan_sas_note_rekey(&sas, section);
+    section_destroy(section);
+    take(&sas, ike_section("1", "ESTABLISHED", "yes", "14403"),
+         ike_section("3", "ESTABLISHED", "no", "0"), 14500000);
+    check_verdict(&sas, &attempt, 14500000,
+                  "-- ike[] child[] start[ovs-out] again -1");
+
+    /* Ours is the newer one: the peer will see to its own. */
+    strongswan_sas_clear(&sas);
+    take(&sas, ike_section("1", "ESTABLISHED", "no", "60"),
+         ike_section("2", "ESTABLISHED", "yes", "0"), 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "-- ike[] child[] start[ovs-out] again -1");
+    strongswan_sas_uninit(&sas);
+}
+
+void
+unit_strongswan(void)
+{
+    test_parse();
+    test_start();
+    test_up();
+    test_superseded();
+}
