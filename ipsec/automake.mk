@@ -19,6 +19,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/ike-strongswan.c \
 	ipsec/ike.c \
 	ipsec/ike.h \
+	ipsec/monitor.c \
+	ipsec/monitor.h \
 	ipsec/peer.c \
 	ipsec/peer.h \
 	ipsec/section.c \

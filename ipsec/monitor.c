@@ -1,0 +1,769 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* From Interface rows to wishes.
+ *
+ * A pass reads all rows anew and states the whole: the selectors to guard,
+ * then the peers to have.  Guard and back end find the differences, so a pass
+ * that changes nothing costs them nothing.  A pass is made when the database,
+ * the credentials or the host's addresses and routes have changed. */
+
+#include <config.h>
+
+#include "monitor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-idl.h"
+#include "packets.h"
+#include "sset.h"
+#include "timeval.h"
+#include "util.h"
+#include "vswitch-idl.h"
+
+#include "credentials.h"
+#include "guard.h"
+#include "ike.h"
+#include "peer.h"
+#include "route-source.h"
+#include "tunnel.h"
+
+VLOG_DEFINE_THIS_MODULE(monitor);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
+
+/* How long, in ms, the database may be away before we say so. */
+#define DATABASE_PATIENCE 5000
+
+/* How many addresses without a peer are remembered. */
+#define MAX_HELD 16
+
+/* One interface that asks for encryption. */
+struct monitor_tunnel {
+    struct tunnel *wish;        /* What the row says now. */
+    struct tunnel *good;        /* If 'wish' is INVALID, what it said when it
+                                 * was valid last, or null. */
+    char peer[PEER_NAME_LEN + 1];       /* Name of its peer, or "". */
+    char *error;                /* Why it has no peer, or null. */
+    bool seen;                  /* In the pass that is under way. */
+};
+
+struct monitor {
+    struct ovsdb_idl *idl;
+    char *database;             /* The remote, for messages. */
+    struct ike *ike;
+    struct guard *guard;
+    struct credentials_loader *credentials;
+
+    struct shash tunnels;       /* Name -> struct monitor_tunnel. */
+    struct shash plain;         /* Name -> reason: tunnels of a guarded
+                                 * selector that ask for no encryption. */
+    struct peers peers;
+    struct guard_selector *selectors;
+    size_t n_selectors;
+    struct sset held;           /* Addresses without a peer, see 'run'. */
+
+    /* What the last pass was made of. */
+    unsigned int idl_seqno;
+    uint64_t route_seqno;
+    const struct credentials *last_credentials;
+    char *last_credentials_error;
+    bool refresh;
+
+    bool peers_due;             /* 'ike' has not got the last pass yet. */
+    bool stopped;
+    long long int database_lost; /* ms; LLONG_MAX if it is there. */
+    bool database_reported;
+};
+
+static void
+monitor_tunnel_destroy(struct monitor_tunnel *mt)
+{
+    tunnel_destroy(mt->wish);
+    tunnel_destroy(mt->good);
+    free(mt->error);
+    free(mt);
+}
+
+/* Only the interfaces that can be tunnels: a hypervisor has many others. */
+static void
+watch_tunnel_types(struct ovsdb_idl *idl)
+{
+    struct ovsdb_idl_condition condition;
+    const char *name;
+
+    ovsdb_idl_condition_init(&condition);
+    for (size_t i = 0; (name = tunnel_type_name(i)) != NULL; i++) {
+        ovsrec_interface_add_clause_type(&condition, OVSDB_F_EQ, name);
+    }
+    ovsdb_idl_set_condition(idl, &ovsrec_table_interface, &condition);
+    ovsdb_idl_condition_destroy(&condition);
+}
+
+/* Makes a monitor of the local database at remote 'database', which states
+ * its wishes to 'ike' and 'guard'.  Both must outlive it. */
+struct monitor *
+monitor_create(const char *database, struct ike *ike, struct guard *guard)
+{
+    struct monitor *m = xzalloc(sizeof *m);
+
+    m->idl = ovsdb_idl_create(database, &ovsrec_idl_class, false, true);
+    ovsdb_idl_add_table(m->idl, &ovsrec_table_open_vswitch);
+    ovsdb_idl_add_column(m->idl, &ovsrec_open_vswitch_col_other_config);
+    ovsdb_idl_add_table(m->idl, &ovsrec_table_interface);
+    ovsdb_idl_add_column(m->idl, &ovsrec_interface_col_name);
+    ovsdb_idl_add_column(m->idl, &ovsrec_interface_col_type);
+    ovsdb_idl_add_column(m->idl, &ovsrec_interface_col_options);
+    watch_tunnel_types(m->idl);
+
+    m->database = xstrdup(database);
+    m->ike = ike;
+    m->guard = guard;
+    m->credentials = credentials_loader_create();
+    m->database_lost = time_msec();
+    shash_init(&m->tunnels);
+    shash_init(&m->plain);
+    peers_init(&m->peers);
+    sset_init(&m->held);
+    return m;
+}
+
+/* Frees 'm', which may be null.  What was configured stays. */
+void
+monitor_destroy(struct monitor *m)
+{
+    struct shash_node *node;
+
+    if (!m) {
+        return;
+    }
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        monitor_tunnel_destroy(node->data);
+    }
+    shash_destroy(&m->tunnels);
+    shash_destroy_free_data(&m->plain);
+    peers_destroy(&m->peers);
+    sset_destroy(&m->held);
+    credentials_loader_destroy(m->credentials);
+    ovsdb_idl_destroy(m->idl);
+    free(m->selectors);
+    free(m->last_credentials_error);
+    free(m->database);
+    free(m);
+}
+
+/* Rows to tunnels. */
+
+static void
+set_error(struct monitor_tunnel *mt, const char *error)
+{
+    if (error && !nullable_string_is_equal(mt->error, error)) {
+        VLOG_WARN_RL(&rl, "%s: %s", mt->wish->name, error);
+    }
+    if (error != mt->error) {
+        free(mt->error);
+        mt->error = nullable_xstrdup(error);
+    }
+}
+
+/* An invalid change must not take down a tunnel that works: what was valid
+ * goes on until it is mended or withdrawn. */
+static void
+monitor_tunnel_update(struct monitor_tunnel *mt, struct tunnel *wish)
+{
+    struct tunnel *old = mt->wish;
+
+    if (old && tunnel_equals(old, wish)) {
+        tunnel_destroy(wish);
+        return;
+    }
+    if (old && !old->error && wish->error) {
+        mt->good = old;
+    } else {
+        tunnel_destroy(old);
+    }
+    if (!wish->error) {
+        tunnel_destroy(mt->good);
+        mt->good = NULL;
+    }
+    mt->wish = wish;
+    set_error(mt, wish->error);
+}
+
+static void
+update_tunnel(struct monitor *m, const struct ovsrec_interface *row)
+{
+    struct monitor_tunnel *mt = shash_find_data(&m->tunnels, row->name);
+
+    if (!mt) {
+        mt = xzalloc(sizeof *mt);
+        shash_add(&m->tunnels, row->name, mt);
+    }
+    monitor_tunnel_update(mt, tunnel_parse(row->name, row->type,
+                                           &row->options));
+    mt->seen = true;
+}
+
+static void
+update_tunnels(struct monitor *m)
+{
+    const struct ovsrec_interface *row;
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        struct monitor_tunnel *mt = node->data;
+        mt->seen = false;
+    }
+    OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
+        if (tunnel_wants_ipsec(row->type, &row->options)) {
+            update_tunnel(m, row);
+        }
+    }
+    SHASH_FOR_EACH_SAFE (node, &m->tunnels) {
+        struct monitor_tunnel *mt = node->data;
+
+        if (!mt->seen) {
+            monitor_tunnel_destroy(mt);
+            shash_delete(&m->tunnels, node);
+        }
+    }
+}
+
+/* The guard. */
+
+static void
+add_selector(struct monitor *m, size_t *allocated, int family, uint8_t proto,
+             uint16_t port)
+{
+    for (size_t i = 0; i < m->n_selectors; i++) {
+        const struct guard_selector *s = &m->selectors[i];
+
+        if (s->family == family && s->proto == proto && s->port == port) {
+            return;
+        }
+    }
+    if (m->n_selectors >= *allocated) {
+        m->selectors = x2nrealloc(m->selectors, allocated,
+                                  sizeof *m->selectors);
+    }
+    m->selectors[m->n_selectors++] = (struct guard_selector) {
+        .family = family, .proto = proto, .port = port,
+    };
+}
+
+/* A tunnel that is INVALID is guarded too, and if not even its family is
+ * known, both are. */
+static void
+add_tunnel_selectors(struct monitor *m, size_t *allocated,
+                     const struct tunnel *t)
+{
+    if (!t) {
+        return;
+    }
+    if (t->family != AF_INET6) {
+        add_selector(m, allocated, AF_INET, t->type->proto, t->port);
+    }
+    if (t->family != AF_INET) {
+        add_selector(m, allocated, AF_INET6, t->type->proto, t->port);
+    }
+}
+
+static void
+update_guard(struct monitor *m)
+{
+    size_t allocated = 0;
+    struct shash_node *node;
+
+    free(m->selectors);
+    m->selectors = NULL;
+    m->n_selectors = 0;
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        const struct monitor_tunnel *mt = node->data;
+
+        add_tunnel_selectors(m, &allocated, mt->wish);
+        add_tunnel_selectors(m, &allocated, mt->good);
+    }
+    guard_set(m->guard, m->selectors, m->n_selectors);
+}
+
+static bool
+is_guarded(const struct monitor *m, const struct tunnel *t)
+{
+    for (size_t i = 0; i < m->n_selectors; i++) {
+        const struct guard_selector *s = &m->selectors[i];
+
+        if (s->proto == t->type->proto && s->port == t->port
+            && (t->family == AF_UNSPEC || s->family == t->family)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The guard knows protocols and ports, not tunnels, so a tunnel that asks for
+ * no encryption beside one that does is cut off.  Its owner has to know. */
+static void
+update_plain(struct monitor *m)
+{
+    const struct ovsrec_interface *row;
+    struct shash old = SHASH_INITIALIZER(&old);
+
+    shash_swap(&m->plain, &old);
+    OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
+        struct tunnel *t;
+
+        if (!tunnel_type_lookup(row->type)
+            || tunnel_wants_ipsec(row->type, &row->options)) {
+            continue;
+        }
+        t = tunnel_parse(row->name, row->type, &row->options);
+        if (is_guarded(m, t)) {
+            char *why = xasprintf(
+                "it asks for no encryption, but other %s tunnels on this host "
+                "do, so its packets are dropped: set options:remote_name or "
+                "options:psk on it, or give it another dst_port", row->type);
+
+            if (!shash_find(&old, row->name)) {
+                VLOG_WARN_RL(&rl, "%s: %s", row->name, why);
+            }
+            shash_add(&m->plain, row->name, why);
+        }
+        tunnel_destroy(t);
+    }
+    shash_destroy_free_data(&old);
+}
+
+/* Tunnels to peers. */
+
+static const struct tunnel *
+effective_tunnel(const struct monitor_tunnel *mt)
+{
+    return mt->wish->error ? mt->good : mt->wish;
+}
+
+/* Where 'local_ip' is not set the route decides, as it does for the tunnel's
+ * packets. */
+static char *
+find_local(const struct tunnel *t, struct in6_addr *local)
+{
+    int error;
+
+    *local = t->local;
+    if (ipv6_addr_is_set(local)) {
+        return NULL;
+    }
+    error = route_source_lookup(&t->remote, local);
+    if (error) {
+        return xasprintf("no route to %s (%s)", t->value[TUNNEL_REMOTE_IP],
+                         ovs_strerror(error));
+    }
+    return NULL;
+}
+
+static char *
+check_credentials(const struct monitor *m, const struct tunnel *t)
+{
+    const char *error;
+
+    if (t->auth != TUNNEL_AUTH_CA || credentials_loader_get(m->credentials)) {
+        return NULL;
+    }
+    error = credentials_loader_get_error(m->credentials);
+    return xstrdup(error ? error : "the certificate is being read");
+}
+
+static void
+fold_tunnel(struct monitor *m, struct peers *peers, struct monitor_tunnel *mt)
+{
+    const struct tunnel *t = effective_tunnel(mt);
+    struct peer *peer = NULL;
+    struct in6_addr local;
+    char *error = NULL;
+
+    if (t) {
+        error = find_local(t, &local);
+        if (!error) {
+            error = check_credentials(m, t);
+        }
+        if (!error) {
+            peer = peers_add_tunnel(peers, t, &local,
+                                    credentials_loader_get(m->credentials),
+                                    &error);
+        }
+    }
+    ovs_strlcpy(mt->peer, peer ? peer->name : "", sizeof mt->peer);
+    set_error(mt, mt->wish->error ? mt->wish->error : error);
+    free(error);
+}
+
+/* Who has a peer comes before who wants one: the incumbent stays when two
+ * claim the same address with different identities.  Otherwise names
+ * decide. */
+static int
+compare_incumbents(const void *a_, const void *b_)
+{
+    const struct shash_node *const *a = a_;
+    const struct shash_node *const *b = b_;
+    const struct monitor_tunnel *x = (*a)->data;
+    const struct monitor_tunnel *y = (*b)->data;
+
+    if (!x->peer[0] != !y->peer[0]) {
+        return x->peer[0] ? -1 : 1;
+    }
+    return strcmp((*a)->name, (*b)->name);
+}
+
+static void
+update_peers(struct monitor *m)
+{
+    size_t n = shash_count(&m->tunnels);
+    struct shash_node **nodes = xmalloc(n * sizeof *nodes);
+    struct shash_node *node;
+    size_t i = 0;
+
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        nodes[i++] = node;
+    }
+    qsort(nodes, n, sizeof *nodes, compare_incumbents);
+
+    struct peers peers;
+    peers_init(&peers);
+    for (i = 0; i < n; i++) {
+        fold_tunnel(m, &peers, nodes[i]->data);
+    }
+    free(nodes);
+
+    /* Names that go are told last, when their successors are there. */
+    struct peer *peer;
+    peers_swap(&m->peers, &peers);
+    PEERS_FOR_EACH (peer, &m->peers) {
+        ike_set(m->ike, peer->name, peer);
+    }
+    PEERS_FOR_EACH (peer, &peers) {
+        if (!peers_find(&m->peers, peer->name)) {
+            ike_set(m->ike, peer->name, NULL);
+        }
+    }
+    peers_destroy(&peers);
+    ike_commit(m->ike);
+}
+
+/* The pass. */
+
+static void
+update_credentials_paths(struct monitor *m)
+{
+    const struct ovsrec_open_vswitch *cfg = ovsrec_open_vswitch_first(m->idl);
+    const struct smap empty = SMAP_INITIALIZER(&empty);
+    const struct smap *config = cfg ? &cfg->other_config : &empty;
+
+    credentials_loader_set(m->credentials,
+                           smap_get(config, "certificate"),
+                           smap_get(config, "private_key"),
+                           smap_get(config, "ca_cert"));
+}
+
+/* Takes the inputs of a pass and returns true if any has changed. */
+static bool
+inputs_changed(struct monitor *m)
+{
+    const struct credentials *cred = credentials_loader_get(m->credentials);
+    const char *error = credentials_loader_get_error(m->credentials);
+    bool changed = (m->refresh
+                    || m->idl_seqno != ovsdb_idl_get_seqno(m->idl)
+                    || m->route_seqno != route_source_seqno()
+                    || m->last_credentials != cred
+                    || !nullable_string_is_equal(m->last_credentials_error,
+                                                 error));
+
+    m->refresh = false;
+    m->idl_seqno = ovsdb_idl_get_seqno(m->idl);
+    m->route_seqno = route_source_seqno();
+    m->last_credentials = cred;
+    free(m->last_credentials_error);
+    m->last_credentials_error = nullable_xstrdup(error);
+    return changed;
+}
+
+static void
+report_database(struct monitor *m)
+{
+    if (ovsdb_idl_is_connected(m->idl) && ovsdb_idl_has_ever_connected(m->idl)
+        && ovsdb_idl_is_alive(m->idl)) {
+        if (m->database_reported) {
+            VLOG_INFO("%s: the database is there", m->database);
+        }
+        m->database_lost = LLONG_MAX;
+        m->database_reported = false;
+        return;
+    }
+    if (m->database_lost == LLONG_MAX) {
+        m->database_lost = time_msec();
+    }
+    if (!m->database_reported
+        && time_msec() >= m->database_lost + DATABASE_PATIENCE) {
+        VLOG_WARN("%s: no database with an Open_vSwitch schema there: is the "
+                  "ovsdb-server of Open vSwitch running (`systemctl status "
+                  "openvswitch-switch`)?  Going on when it is there; what is "
+                  "encrypted stays so", m->database);
+        m->database_reported = true;
+    }
+}
+
+/* An acquire is traffic that waits. */
+static void
+run_acquires(struct monitor *m)
+{
+    struct guard_acquire acquire;
+
+    while (guard_recv(m->guard, &acquire)) {
+        const struct peer *peer = peers_find_address(&m->peers,
+                                                     &acquire.local,
+                                                     &acquire.remote);
+        char address[INET6_ADDRSTRLEN];
+
+        if (peer) {
+            ike_hurry(m->ike, peer->name);
+            continue;
+        }
+        ipv6_string_mapped(address, &acquire.remote);
+        if (sset_count(&m->held) < MAX_HELD && sset_add(&m->held, address)) {
+            VLOG_INFO_RL(&rl, "held: traffic to %s, no encrypted tunnel has "
+                         "that address", address);
+        }
+    }
+}
+
+static void
+run_pass(struct monitor *m)
+{
+    update_tunnels(m);
+    update_guard(m);
+    update_plain(m);
+    sset_clear(&m->held);
+    m->peers_due = true;
+}
+
+/* Takes in what has changed and states what follows from it. */
+void
+monitor_run(struct monitor *m)
+{
+    ovsdb_idl_run(m->idl);
+    route_source_run();
+    report_database(m);
+    if (m->stopped) {
+        guard_run(m->guard);
+        ike_run(m->ike);
+        return;
+    }
+
+    if (ovsdb_idl_has_ever_connected(m->idl)) {
+        update_credentials_paths(m);
+        credentials_loader_run(m->credentials);
+        if (inputs_changed(m)) {
+            run_pass(m);
+        }
+    }
+    guard_run(m->guard);
+    run_acquires(m);
+    /* Nothing is loaded before the guard is there.  A host that cannot have
+     * one gets its SAs all the same, and 'guard' says so. */
+    if (m->peers_due && credentials_loader_is_settled(m->credentials)
+        && (guard_is_installed(m->guard) || guard_get_error(m->guard))) {
+        m->peers_due = false;
+        update_peers(m);
+    }
+    ike_run(m->ike);
+}
+
+/* Wakes the poll loop when there is something for monitor_run(). */
+void
+monitor_wait(struct monitor *m)
+{
+    ovsdb_idl_wait(m->idl);
+    route_source_wait();
+    credentials_loader_wait(m->credentials);
+    guard_wait(m->guard);
+    ike_wait(m->ike);
+    if (m->database_lost != LLONG_MAX && !m->database_reported) {
+        poll_timer_wait_until(m->database_lost + DATABASE_PATIENCE);
+    }
+}
+
+/* Has the next monitor_run() make a pass, whether or not anything has
+ * changed. */
+void
+monitor_refresh(struct monitor *m)
+{
+    m->refresh = true;
+}
+
+/* Withdraws all wishes, for good.  The guard stays until the caller flushes
+ * it. */
+void
+monitor_stop(struct monitor *m)
+{
+    struct peer *peer;
+
+    m->stopped = true;
+    PEERS_FOR_EACH (peer, &m->peers) {
+        ike_set(m->ike, peer->name, NULL);
+    }
+    ike_commit(m->ike);
+}
+
+/* Showing. */
+
+static const struct child *
+find_child(const struct monitor *m, const struct monitor_tunnel *mt,
+           enum child_dir dir)
+{
+    const struct tunnel *t = effective_tunnel(mt);
+    const struct peer *peer = peers_find(&m->peers, mt->peer);
+
+    return peer ? peer_find_child(peer, dir, t->type->proto, t->port) : NULL;
+}
+
+static bool
+child_is_installed(const struct monitor *m, const struct monitor_tunnel *mt,
+                   enum child_dir dir)
+{
+    const struct child *child = find_child(m, mt, dir);
+    struct ike_child_state state;
+
+    return (child
+            && !ike_get_child(m->ike, mt->peer, child->name, &state)
+            && state.installed);
+}
+
+/* Returns why 'mt' is not up, or null if it is.  Not to be freed. */
+static const char *
+down_reason(const struct monitor *m, const struct monitor_tunnel *mt)
+{
+    struct ike_state state;
+
+    if (!mt->peer[0]) {
+        return mt->error ? mt->error : "not handled yet";
+    }
+    if (ike_get(m->ike, mt->peer, &state)) {
+        return "not handled yet";
+    }
+    bool out = child_is_installed(m, mt, CHILD_OUT);
+    if (out && child_is_installed(m, mt, CHILD_IN)) {
+        return NULL;
+    }
+    if (!state.loaded) {
+        const char *error = ike_get_error(m->ike);
+
+        return error ? error : state.error ? state.error
+               : "not loaded by the IKE daemon yet";
+    }
+    if (state.error) {
+        return state.error;
+    }
+    return (out ? "waiting for the peer to start its direction"
+            : state.established ? "negotiating the SAs"
+            : "waiting for the peer to answer");
+}
+
+static void
+show_child(const struct monitor *m, const struct monitor_tunnel *mt,
+           enum child_dir dir, struct ds *ds)
+{
+    const struct child *child = find_child(m, mt, dir);
+    struct ike_child_state state;
+
+    if (!child || ike_get_child(m->ike, mt->peer, child->name, &state)) {
+        return;
+    }
+    ds_put_format(ds, "    %-4s %s ", child_dir_name(dir), child->name);
+    if (state.installed) {
+        ds_put_format(ds, "INSTALLED spi in 0x%08"PRIx32" out 0x%08"PRIx32
+                      " %s\n", state.spi_in, state.spi_out, state.algorithm);
+    } else {
+        ds_put_cstr(ds, "not installed\n");
+    }
+}
+
+static void
+show_tunnel(const struct monitor *m, const char *name,
+            const struct monitor_tunnel *mt, struct ds *ds)
+{
+    const char *reason = down_reason(m, mt);
+
+    ds_put_format(ds, "Interface name: %s (%s)\n", name,
+                  mt->wish->error ? "INVALID" : reason ? "DOWN" : "UP");
+    if (mt->wish->error) {
+        ds_put_format(ds, "  reason: %s\n", mt->wish->error);
+    }
+    if (reason && reason != mt->error) {
+        ds_put_format(ds, "  reason: %s\n", reason);
+    } else if (reason && !mt->wish->error) {
+        ds_put_format(ds, "  reason: %s\n", reason);
+    }
+    tunnel_format(mt->wish, ds);
+    if (mt->peer[0]) {
+        ds_put_format(ds, "  connection: %s%s\n", mt->peer,
+                      mt->wish->error ? " (as it was when last valid)" : "");
+        for (enum child_dir dir = CHILD_OUT; dir < CHILD_N_DIRS; dir++) {
+            show_child(m, mt, dir, ds);
+        }
+    }
+    ds_put_char(ds, '\n');
+}
+
+static void
+show_summary(const struct monitor *m, struct ds *ds)
+{
+    const struct credentials *cred = credentials_loader_get(m->credentials);
+    const char *error = credentials_loader_get_error(m->credentials);
+    const char *address;
+
+    ds_put_format(ds, "Database: %s\n",
+                  m->database_lost == LLONG_MAX ? "connected"
+                  : ovsdb_idl_has_ever_connected(m->idl)
+                  ? "not connected; showing what it said last"
+                  : "not connected");
+    ds_put_format(ds, "Certificate: %s%s%s\n", cred ? cred->name : "none",
+                  error ? "; " : "", error ? error : "");
+    error = ike_get_error(m->ike);
+    ds_put_format(ds, "IKE daemon: %s\n", error ? error : "connected");
+    error = guard_get_error(m->guard);
+    ds_put_format(ds, "Guard: %s\n",
+                  error ? error
+                  : !m->n_selectors ? "not needed"
+                  : guard_is_installed(m->guard) ? "installed"
+                  : "not installed yet");
+    SSET_FOR_EACH (address, &m->held) {
+        ds_put_format(ds, "held: traffic to %s, no encrypted tunnel has that "
+                      "address\n", address);
+    }
+    ds_put_char(ds, '\n');
+}
+
+/* Appends to 'ds' what there is to know about every tunnel. */
+void
+monitor_show(const struct monitor *m, struct ds *ds)
+{
+    const struct shash_node **nodes = shash_sort(&m->tunnels);
+
+    show_summary(m, ds);
+    for (size_t i = 0; i < shash_count(&m->tunnels); i++) {
+        show_tunnel(m, nodes[i]->name, nodes[i]->data, ds);
+    }
+    free(nodes);
+
+    nodes = shash_sort(&m->plain);
+    for (size_t i = 0; i < shash_count(&m->plain); i++) {
+        ds_put_format(ds, "Interface name: %s (NOT ENCRYPTED)\n"
+                      "  reason: %s\n\n", nodes[i]->name,
+                      (const char *) nodes[i]->data);
+    }
+    free(nodes);
+}
