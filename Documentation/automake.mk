@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (C) The OVN IPsec Authors
+
+EXTRA_DIST += \
+	Documentation/howto/encrypt-tunnels.rst

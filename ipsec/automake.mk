@@ -49,3 +49,7 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/vici.h \
 	ipsec/xfrm.c \
 	ipsec/xfrm.h
+
+man_MANS += ipsec/ovs-monitor-ipsec.8
+EXTRA_DIST += ipsec/ovs-monitor-ipsec.8.in
+CLEANFILES += ipsec/ovs-monitor-ipsec.8
