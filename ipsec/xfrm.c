@@ -168,16 +168,16 @@ is_esp_transport(const struct xfrm_user_tmpl *tmpl)
 static void
 decode_template(const struct nlattr *nla, struct xfrm_policy *policy)
 {
-    const struct xfrm_user_tmpl *tmpl = nla ? nl_attr_get(nla) : NULL;
     size_t size = nla ? nl_attr_get_size(nla) : 0;
+    struct xfrm_user_tmpl tmpl;
 
-    if (!size) {
-        policy->template = XFRM_NO_TEMPLATE;
-    } else if (size == sizeof *tmpl && is_esp_transport(tmpl)) {
-        policy->template = XFRM_ESP_TRANSPORT;
-        policy->reqid = tmpl->reqid;
-    } else {
-        policy->template = XFRM_OTHER_TEMPLATE;
+    policy->template = size ? XFRM_OTHER_TEMPLATE : XFRM_NO_TEMPLATE;
+    if (size == sizeof tmpl) {
+        memcpy(&tmpl, nl_attr_get(nla), sizeof tmpl);
+        if (is_esp_transport(&tmpl)) {
+            policy->template = XFRM_ESP_TRANSPORT;
+            policy->reqid = tmpl.reqid;
+        }
     }
 }
 
@@ -194,38 +194,56 @@ decode_policy(const struct xfrm_userpolicy_info *info,
     decode_template(tmpl, policy);
 }
 
-/* Returns the 'size' bytes of the fixed struct after the header of 'msg', or
- * null if there are fewer. */
-static const void *
-msg_body(const struct ofpbuf *msg, size_t size)
+/* Messages. */
+
+/* Copies the fixed struct after the header of 'msg' into the 'size' bytes at
+ * 'body'; a copy, because messages are only aligned to 4 bytes.  Returns
+ * false if there are fewer bytes. */
+static bool
+msg_body(const struct ofpbuf *msg, void *body, size_t size)
 {
-    return ofpbuf_at(msg, NLMSG_HDRLEN, size);
+    const void *p = ofpbuf_at(msg, NLMSG_HDRLEN, size);
+
+    if (p) {
+        memcpy(body, p, size);
+    }
+    return p != NULL;
 }
 
-/* Returns the attribute of 'msg' of the given 'type' after a fixed struct of
- * 'body_size' bytes if it is there and has at least 'min_size' bytes,
- * otherwise null. */
+/* Returns the attribute of the given 'type' of 'msg', in which a fixed struct
+ * of 'body_size' bytes precedes the attributes, or null. */
 static const struct nlattr *
-msg_attr(const struct ofpbuf *msg, size_t body_size, uint16_t type,
-         size_t min_size)
+msg_attr(const struct ofpbuf *msg, size_t body_size, uint16_t type)
 {
-    const struct nlattr *nla
-        = nl_attr_find(msg, NLMSG_HDRLEN + NLMSG_ALIGN(body_size), type);
+    return nl_attr_find(msg, NLMSG_HDRLEN + NLMSG_ALIGN(body_size), type);
+}
 
-    return nla && nl_attr_get_size(nla) >= min_size ? nla : NULL;
+/* Copies that attribute into the 'size' bytes at 'value'.  Returns false if it
+ * is not there or has fewer bytes. */
+static bool
+msg_attr_value(const struct ofpbuf *msg, size_t body_size, uint16_t type,
+               void *value, size_t size)
+{
+    const struct nlattr *nla = msg_attr(msg, body_size, type);
+    bool ok = nla && nl_attr_get_size(nla) >= size;
+
+    if (ok) {
+        memcpy(value, nl_attr_get(nla), size);
+    }
+    return ok;
 }
 
 /* A message with struct xfrm_userpolicy_info. */
 static bool
 decode_policy_msg(const struct ofpbuf *msg, struct xfrm_policy *policy)
 {
-    const struct xfrm_userpolicy_info *info = msg_body(msg, sizeof *info);
+    struct xfrm_userpolicy_info info;
+    bool ok = msg_body(msg, &info, sizeof info);
 
-    if (info) {
-        decode_policy(info, msg_attr(msg, sizeof *info, XFRMA_TMPL, 0),
-                      policy);
+    if (ok) {
+        decode_policy(&info, msg_attr(msg, sizeof info, XFRMA_TMPL), policy);
     }
-    return info != NULL;
+    return ok;
 }
 
 static void
@@ -254,7 +272,7 @@ msg_has_keys(const struct ofpbuf *msg, size_t body_size)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        if (msg_attr(msg, body_size, types[i], 0)) {
+        if (msg_attr(msg, body_size, types[i])) {
             return true;
         }
     }
@@ -265,12 +283,13 @@ msg_has_keys(const struct ofpbuf *msg, size_t body_size)
 static bool
 decode_sa_msg(const struct ofpbuf *msg, struct xfrm_sa *sa)
 {
-    const struct xfrm_usersa_info *info = msg_body(msg, sizeof *info);
+    struct xfrm_usersa_info info;
+    bool ok = msg_body(msg, &info, sizeof info);
 
-    if (info) {
-        decode_sa(info, !msg_has_keys(msg, sizeof *info), sa);
+    if (ok) {
+        decode_sa(&info, !msg_has_keys(msg, sizeof info), sa);
     }
-    return info != NULL;
+    return ok;
 }
 
 /* Policies. */
@@ -498,15 +517,15 @@ xfrm_monitor_close(struct xfrm_monitor *monitor)
 static enum xfrm_event_type
 decode_acquire(const struct ofpbuf *msg, struct xfrm_acquire *acquire)
 {
-    const struct xfrm_user_acquire *ua = msg_body(msg, sizeof *ua);
+    struct xfrm_user_acquire ua;
 
-    if (!ua) {
+    if (!msg_body(msg, &ua, sizeof ua)) {
         return XFRM_OTHER;
     }
-    acquire->src = decode_addr(&ua->saddr, ua->sel.family);
-    acquire->dst = decode_addr(&ua->id.daddr, ua->sel.family);
-    decode_ts(&ua->sel, &acquire->ts);
-    decode_policy(&ua->policy, msg_attr(msg, sizeof *ua, XFRMA_TMPL, 0),
+    acquire->src = decode_addr(&ua.saddr, ua.sel.family);
+    acquire->dst = decode_addr(&ua.id.daddr, ua.sel.family);
+    decode_ts(&ua.sel, &acquire->ts);
+    decode_policy(&ua.policy, msg_attr(msg, sizeof ua, XFRMA_TMPL),
                   &acquire->policy);
     return XFRM_ACQUIRE;
 }
@@ -517,15 +536,12 @@ static enum xfrm_event_type
 decode_policy_deleted(const struct ofpbuf *msg, struct xfrm_policy *policy)
 {
     const size_t id_size = sizeof(struct xfrm_userpolicy_id);
-    const struct nlattr *nla
-        = msg_attr(msg, id_size, XFRMA_POLICY,
-                   sizeof(struct xfrm_userpolicy_info));
+    struct xfrm_userpolicy_info info;
 
-    if (!nla) {
+    if (!msg_attr_value(msg, id_size, XFRMA_POLICY, &info, sizeof info)) {
         return XFRM_OTHER;
     }
-    decode_policy(nl_attr_get(nla), msg_attr(msg, id_size, XFRMA_TMPL, 0),
-                  policy);
+    decode_policy(&info, msg_attr(msg, id_size, XFRMA_TMPL), policy);
     return XFRM_POLICY_DELETED;
 }
 
@@ -535,13 +551,12 @@ static enum xfrm_event_type
 decode_sa_deleted(const struct ofpbuf *msg, struct xfrm_sa *sa)
 {
     const size_t id_size = sizeof(struct xfrm_usersa_id);
-    const struct nlattr *nla
-        = msg_attr(msg, id_size, XFRMA_SA, sizeof(struct xfrm_usersa_info));
+    struct xfrm_usersa_info info;
 
-    if (!nla) {
+    if (!msg_attr_value(msg, id_size, XFRMA_SA, &info, sizeof info)) {
         return XFRM_OTHER;
     }
-    decode_sa(nl_attr_get(nla), !msg_has_keys(msg, id_size), sa);
+    decode_sa(&info, !msg_has_keys(msg, id_size), sa);
     return XFRM_SA_DELETED;
 }
 
