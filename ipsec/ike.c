@@ -7,7 +7,6 @@
 
 #include "ike.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "util.h"
@@ -18,19 +17,32 @@ static const struct ike_class *const classes[] = {
     &ike_strongswan_class,
 };
 
-/* Opens the back end called 'name' with 'options', which need not outlive the
- * call.  Returns 0 and gives '*ikep' to the caller, or a positive errno:
- * EAFNOSUPPORT if there is no back end of that name. */
+static const struct ike_class *
+find_class(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+        if (!strcmp(classes[i]->name, name)) {
+            return classes[i];
+        }
+    }
+    return NULL;
+}
+
+/* Returns true if there is a back end called 'name'. */
+bool
+ike_exists(const char *name)
+{
+    return find_class(name) != NULL;
+}
+
+/* Opens the back end called 'name', which must exist, with 'options', which
+ * need not outlive the call.  Returns 0 and gives '*ikep' to the caller, or a
+ * positive errno. */
 int
 ike_open(const char *name, const struct ike_options *options,
          struct ike **ikep)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-        if (!strcmp(classes[i]->name, name)) {
-            return classes[i]->open(options, ikep);
-        }
-    }
-    return EAFNOSUPPORT;
+    return find_class(name)->open(options, ikep);
 }
 
 /* See ike-provider.h for this and the following functions. */

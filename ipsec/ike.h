@@ -37,6 +37,7 @@ struct ike_child_state {
     const char *algorithm;      /* For people, "" if not known. */
 };
 
+bool ike_exists(const char *name);
 int ike_open(const char *name, const struct ike_options *, struct ike **);
 void ike_close(struct ike *);
 void ike_set(struct ike *, const char *name, const struct peer *);

@@ -122,6 +122,10 @@ parse_options(int argc, char *argv[], struct options *options)
             options->unixctl = optarg;
             break;
         case OPT_IKE_DAEMON:
+            if (!ike_exists(optarg)) {
+                ovs_fatal(0, "--ike-daemon=%s: this version knows only "
+                          "strongswan", optarg);
+            }
             options->ike_daemon = optarg;
             break;
         case OPT_NO_RESTART:
@@ -164,10 +168,7 @@ open_ike(const struct options *options)
     struct ike *ike;
     int error = ike_open(options->ike_daemon, &options->ike, &ike);
 
-    if (error == EAFNOSUPPORT) {
-        ovs_fatal(0, "--ike-daemon=%s: this version knows only strongswan",
-                  options->ike_daemon);
-    } else if (error) {
+    if (error) {
         ovs_fatal(error, "cannot use the IKE daemon %s", options->ike_daemon);
     }
     return ike;

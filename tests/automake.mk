@@ -7,6 +7,8 @@ TESTSUITE = $(srcdir)/tests/testsuite
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/macros.at \
+	tests/ipsec-macros.at \
+	tests/ovs-monitor-ipsec.at \
 	tests/lib.at \
 	tests/ipsec.at \
 	tests/guard.at
