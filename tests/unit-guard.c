@@ -375,6 +375,58 @@ test_acquire_flood(void)
     wire_run("ip xfrm state flush");
 }
 
+/* Adds an SA for 'src' to 'dst' and the policy that asks for it in direction
+ * 'dir', as an IKE daemon would, at 'end'. */
+static bool
+add_esp(enum wire_end end, const char *dir, const char *src, const char *dst,
+        int spi)
+{
+    return wire_try(end, "ip xfrm state add src %s dst %s proto esp spi %d"
+                    " reqid 7 mode transport aead 'rfc4106(gcm(aes))'"
+                    " 0x0102030405060708090a0b0c0d0e0f1011121314 128"
+                    " && ip xfrm policy add dir %s src %s dst %s proto udp"
+                    " dport 6081 priority 3000"
+                    " tmpl proto esp reqid 7 mode transport",
+                    src, dst, spi, dir, src, dst);
+}
+
+/* ESP passes by the guard, and only that: what keeps plaintext from passing
+ * when the IKE daemon's policies go is the guard alone, although the SAs are
+ * still there. */
+void
+unit_guard_esp(void)
+{
+    const char *here = "10.9.0.1";
+    const char *there = "10.9.0.2";
+    struct guard *guard;
+
+    vlog_set_levels(NULL, VLF_CONSOLE, VLL_OFF);
+    wire_create();
+    if (!add_esp(HERE, "out", here, there, 0x1001)
+        || !add_esp(HERE, "in", there, here, 0x1002)
+        || !add_esp(THERE, "in", here, there, 0x1001)
+        || !add_esp(THERE, "out", there, here, 0x1002)) {
+        unit_skip("this kernel has no ESP (CONFIG_INET_ESP) with AES-GCM");
+    }
+    guard = start_guard(&geneve, 1);
+    CHECK(pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    CHECK(pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+
+    CHECK(wire_try(THERE, "ip xfrm policy flush"));
+    CHECK(pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+    wire_run("ip xfrm policy delete dir out src %s dst %s proto udp"
+             " dport 6081", here, there);
+    CHECK(pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+    wire_run("ip xfrm policy delete dir in src %s dst %s proto udp"
+             " dport 6081", there, here);
+    CHECK(pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+
+    guard_flush(guard);
+    guard_destroy(guard);
+    CHECK(pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    CHECK(pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+}
+
 void
 unit_guard(void)
 {

@@ -63,6 +63,28 @@ wire_run(const char *format, ...)
     free(command);
 }
 
+/* Runs a shell command at 'end', its errors unseen, and returns true if it
+ * ended in status 0. */
+bool
+wire_try(enum wire_end end, const char *format, ...)
+{
+    char *command, *quiet;
+    va_list args;
+
+    va_start(args, format);
+    command = xvasprintf(format, args);
+    va_end(args);
+    quiet = xasprintf("{ %s; } 2>/dev/null", command);
+
+    enter(end);
+    bool ok = !system(quiet);
+    enter(HERE);
+
+    free(command);
+    free(quiet);
+    return ok;
+}
+
 static void
 raise_interface(int number)
 {

@@ -15,6 +15,7 @@
  * `unshare -Urn` makes it. */
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,8 @@ enum wire_end { HERE, THERE };
 
 void wire_create(void);
 void wire_run(const char *command, ...) OVS_PRINTF_FORMAT(1, 2);
+bool wire_try(enum wire_end, const char *command, ...)
+    OVS_PRINTF_FORMAT(2, 3);
 struct in6_addr wire_addr(enum wire_end, int family);
 int wire_socket(enum wire_end, int family, int proto, uint16_t port);
 void wire_send(int fd, const struct in6_addr *to, uint16_t port, size_t n);

@@ -346,11 +346,11 @@ unit_xfrm_esp(void)
     size_t n;
 
     wire_create();
-    if (system("ip xfrm state add src 10.9.0.2 dst 10.9.0.1 proto esp"
-               " spi 0xc0001234 reqid 5 mode transport"
-               " aead 'rfc4106(gcm(aes))'"
-               " 0x0102030405060708090a0b0c0d0e0f1011121314 128"
-               " sel proto udp dport 6081 2>/dev/null")) {
+    if (!wire_try(HERE, "ip xfrm state add src 10.9.0.2 dst 10.9.0.1"
+                  " proto esp spi 0xc0001234 reqid 5 mode transport"
+                  " aead 'rfc4106(gcm(aes))'"
+                  " 0x0102030405060708090a0b0c0d0e0f1011121314 128"
+                  " sel proto udp dport 6081")) {
         unit_skip("this kernel has no ESP (CONFIG_INET_ESP) with AES-GCM");
     }
     CHECK(!xfrm_sa_dump(&sas, &n));

@@ -25,6 +25,7 @@ static const struct {
     { "tunnel", unit_tunnel },
     { "guard", unit_guard },
     { "guard-denied", unit_guard_denied },
+    { "guard-esp", unit_guard_esp },
     { "x509", unit_x509 },
     { "xfrm", unit_xfrm },
     { "xfrm-esp", unit_xfrm_esp },

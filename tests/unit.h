@@ -23,6 +23,7 @@ unit_test_func unit_strongswan;
 unit_test_func unit_tunnel;
 unit_test_func unit_guard;
 unit_test_func unit_guard_denied;
+unit_test_func unit_guard_esp;
 unit_test_func unit_x509;
 unit_test_func unit_xfrm;
 unit_test_func unit_xfrm_esp;
