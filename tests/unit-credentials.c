@@ -321,6 +321,25 @@ test_recovery(void)
     credentials_loader_destroy(loader);
 }
 
+/* What was read for an earlier wish is not taken for the last one's. */
+static void
+test_overtaken(void)
+{
+    struct credentials_loader *loader = start("rsa-cert", "rsa-key", "ca");
+
+    /* The first time may be for what was waited for before. */
+    for (int i = 0; i < 2; i++) {
+        credentials_loader_wait(loader);
+        poll_block();
+    }
+    credentials_loader_set(loader, "nowhere", "rsa-key", "ca");
+    credentials_loader_run(loader);
+    CHECK(!credentials_loader_get(loader));
+    AWAIT_ERROR(loader, "nowhere: there is no such file");
+    CHECK(!credentials_loader_get(loader));
+    credentials_loader_destroy(loader);
+}
+
 /* A key that everybody can read is warned about and used. */
 static void
 test_open_key(void)
@@ -367,6 +386,7 @@ unit_credentials(void)
     test_bad_files();
     test_bad_contents();
     test_recovery();
+    test_overtaken();
     test_open_key();
 
     X509_free(ca);

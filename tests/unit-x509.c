@@ -206,6 +206,9 @@ test_name(void)
     CHECK_IN(get_name("n\x1b", "DNS:a,DNS:b", &name),
              "C: commonName \"n\\033\" is not a DNS name in subjectAltName "
              "(\"a\", \"b\"), so which one peers expect is not known");
+    CHECK_IN(get_name("b", "DNS:a", &name),
+             "C: commonName \"b\" is not a DNS name in subjectAltName "
+             "(\"a\"), so");
     CHECK_IN(get_name(NULL, "DNS:a,DNS:b", &name),
              "C: commonName \"\" is not a DNS name in subjectAltName");
     CHECK_ERROR(get_name(NULL, "DNS:*", &name),
