@@ -137,6 +137,7 @@ struct strongswan {
     size_t n_initiating;
     size_t n_removing;          /* Conns without a wish. */
     struct credentials *key;    /* Whose key charon has, or null. */
+    struct credentials *filed;  /* Which ones are in 'files', or null. */
     bool committed;
     bool up_now;                /* All sessions are connected. */
     unsigned int n_syncing;     /* Answers that the sync waits for. */
@@ -1216,6 +1217,7 @@ strongswan_close(struct ike *ike)
     swanctl_conf_close(s->files);
     strongswan_sweep_destroy(s->sweep);
     credentials_unref(s->key);
+    credentials_unref(s->filed);
     hmap_destroy(&s->requests);
     hmap_destroy(&s->conns);
     heap_destroy(&s->timers);
@@ -1255,6 +1257,11 @@ strongswan_set(struct ike *ike, const char *name, const struct peer *peer)
     conn->gone = NULL;
     conn->up = false;
     conn->changed = true;
+    if (peer->credentials && peer->credentials != s->filed) {
+        strongswan_files_write_credentials(s->files, peer->credentials);
+        credentials_unref(s->filed);
+        s->filed = credentials_ref(peer->credentials);
+    }
     strongswan_files_write(s->files, peer);
     conn_touch(s, conn);
 }

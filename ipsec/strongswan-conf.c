@@ -113,8 +113,28 @@ put_psk_auth(struct section *conn, const struct peer *peer)
     free(remote_id);
 }
 
-/* Puts our certificate and the CAs, as contents or, if 'files' is not null,
- * as paths. */
+/* Appends to 'list' the certificates of 'kind', as contents or, if 'files' is
+ * not null, as paths. */
+static void
+append_certs(struct section *list, const struct credentials *cred,
+             enum strongswan_cert kind, const struct swanctl_conf *files)
+{
+    for (size_t i = 0; i < strongswan_n_certs(cred, kind); i++) {
+        const char *pem = strongswan_cert_pem(cred, kind, i);
+
+        if (files) {
+            char *name = strongswan_cert_file(cred, kind, i);
+            char *path = swanctl_conf_path(files, SWANCTL_CERTIFICATE, name);
+
+            section_append(list, path, strlen(path));
+            free(name);
+            free(path);
+        } else {
+            section_append(list, pem, strlen(pem));
+        }
+    }
+}
+
 static void
 put_ca_auth(struct section *conn, const struct peer *peer,
             const struct swanctl_conf *files)
@@ -122,36 +142,17 @@ put_ca_auth(struct section *conn, const struct peer *peer,
     const struct credentials *cred = peer->credentials;
     struct section *local = section_add(conn, "local");
     struct section *remote = section_add(conn, "remote");
+    struct section *certs = section_add_list(local, "certs");
 
     section_put(local, "auth", "pubkey");
     put_identity(local, cred->name);
+    append_certs(certs, cred, STRONGSWAN_OWN, files);
+    append_certs(certs, cred, STRONGSWAN_CHAIN, files);
+
     section_put(remote, "auth", "pubkey");
     put_identity(remote, peer->remote_name);
-    if (!files) {
-        struct section *cas = section_add_list(remote, "cacerts");
-
-        section_put_list(local, "certs", cred->cert);
-        for (size_t i = 0; i < cred->cas.n; i++) {
-            section_append(cas, cred->cas.names[i],
-                           strlen(cred->cas.names[i]));
-        }
-        return;
-    }
-
-    char *name = strongswan_cert_file(peer);
-    char *path = swanctl_conf_path(files, SWANCTL_CERTIFICATE, name);
-    struct section *cas = section_add_list(remote, "cacerts");
-
-    section_put_list(local, "certs", path);
-    free(name);
-    free(path);
-    for (size_t i = 0; i < cred->cas.n; i++) {
-        name = strongswan_ca_file(peer, i);
-        path = swanctl_conf_path(files, SWANCTL_CERTIFICATE, name);
-        section_append(cas, path, strlen(path));
-        free(name);
-        free(path);
-    }
+    append_certs(section_add_list(remote, "cacerts"), cred, STRONGSWAN_CA,
+                 files);
 }
 
 static void
@@ -261,17 +262,39 @@ strongswan_key(const struct peer *peer)
     return args;
 }
 
-/* Returns the name of the file with our own certificate, and by the same name
- * the key, as 'peer' uses them.  The caller frees it. */
-char *
-strongswan_cert_file(const struct peer *peer)
+/* Returns how many certificates of 'kind' there are in 'cred'. */
+size_t
+strongswan_n_certs(const struct credentials *cred, enum strongswan_cert kind)
 {
-    return xasprintf("%.20s", peer->credentials->digest);
+    return (kind == STRONGSWAN_OWN ? 1
+            : kind == STRONGSWAN_CHAIN ? cred->chain.n
+            : cred->cas.n);
 }
 
-/* Returns the name of the file with CA number 'i'.  The caller frees it. */
-char *
-strongswan_ca_file(const struct peer *peer, size_t i)
+/* Returns certificate number 'i' of 'kind' in PEM, owned by 'cred'. */
+const char *
+strongswan_cert_pem(const struct credentials *cred, enum strongswan_cert kind,
+                    size_t i)
 {
-    return xasprintf("%.20s-ca%"PRIuSIZE, peer->credentials->digest, i);
+    return (kind == STRONGSWAN_OWN ? cred->cert
+            : kind == STRONGSWAN_CHAIN ? cred->chain.names[i]
+            : cred->cas.names[i]);
+}
+
+/* Returns the name of the file for certificate number 'i' of 'kind'.  The
+ * caller frees it. */
+char *
+strongswan_cert_file(const struct credentials *cred, enum strongswan_cert kind,
+                     size_t i)
+{
+    static const char *const words[] = { "own", "chain", "ca" };
+
+    return xasprintf("%.20s-%s%"PRIuSIZE, cred->digest, words[kind], i);
+}
+
+/* Returns the name of the file for our private key.  The caller frees it. */
+char *
+strongswan_key_file(const struct credentials *cred)
+{
+    return xasprintf("%.20s", cred->digest);
 }

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+struct credentials;
 struct peer;
 struct section;
 struct swanctl_conf;
@@ -26,8 +27,19 @@ struct section *strongswan_conn_for_file(const struct peer *,
 struct section *strongswan_shared(const struct peer *);
 struct section *strongswan_key(const struct peer *);
 
-/* Names of the files of a peer's credentials. */
-char *strongswan_cert_file(const struct peer *);
-char *strongswan_ca_file(const struct peer *, size_t i);
+/* The certificates of a set of credentials, and the files they are kept in. */
+enum strongswan_cert {
+    STRONGSWAN_OWN,
+    STRONGSWAN_CHAIN,           /* Between our own and its CA. */
+    STRONGSWAN_CA,
+    STRONGSWAN_N_CERTS
+};
+
+size_t strongswan_n_certs(const struct credentials *, enum strongswan_cert);
+const char *strongswan_cert_pem(const struct credentials *,
+                                enum strongswan_cert, size_t i);
+char *strongswan_cert_file(const struct credentials *, enum strongswan_cert,
+                           size_t i);
+char *strongswan_key_file(const struct credentials *);
 
 #endif /* strongswan-conf.h */

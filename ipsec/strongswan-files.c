@@ -40,28 +40,28 @@ write_string(struct swanctl_conf *files, enum swanctl_kind kind,
     swanctl_conf_set(files, kind, name, contents, strlen(contents));
 }
 
-static void
-write_credentials(struct swanctl_conf *files, const struct peer *peer)
+/* Has 'files' hold the certificates and the key of 'cred'. */
+void
+strongswan_files_write_credentials(struct swanctl_conf *files,
+                                   const struct credentials *cred)
 {
-    const struct credentials *cred = peer->credentials;
-    char *name;
+    char *name = strongswan_key_file(cred);
 
-    if (!cred) {
-        return;
-    }
-    name = strongswan_cert_file(peer);
-    write_string(files, SWANCTL_CERTIFICATE, name, cred->cert);
     write_string(files, SWANCTL_KEY, name, cred->key);
     free(name);
-    for (size_t i = 0; i < cred->cas.n; i++) {
-        name = strongswan_ca_file(peer, i);
-        write_string(files, SWANCTL_CERTIFICATE, name, cred->cas.names[i]);
-        free(name);
+    for (enum strongswan_cert kind = 0; kind < STRONGSWAN_N_CERTS; kind++) {
+        for (size_t i = 0; i < strongswan_n_certs(cred, kind); i++) {
+            name = strongswan_cert_file(cred, kind, i);
+            write_string(files, SWANCTL_CERTIFICATE, name,
+                         strongswan_cert_pem(cred, kind, i));
+            free(name);
+        }
     }
 }
 
-static void
-write_connection(struct swanctl_conf *files, const struct peer *peer)
+/* Has 'files' hold the connection of 'peer', with its secret. */
+void
+strongswan_files_write(struct swanctl_conf *files, const struct peer *peer)
 {
     struct section *tree = strongswan_conn_for_file(peer, files);
     struct ds ds = DS_EMPTY_INITIALIZER;
@@ -81,14 +81,6 @@ write_connection(struct swanctl_conf *files, const struct peer *peer)
     memset(ds.string, 0, ds.length);
     ds_destroy(&ds);
     section_destroy(tree);
-}
-
-/* Has 'files' hold what 'peer' needs. */
-void
-strongswan_files_write(struct swanctl_conf *files, const struct peer *peer)
-{
-    write_credentials(files, peer);
-    write_connection(files, peer);
 }
 
 /* Has 'files' no longer hold the connection named 'conn'. */
@@ -115,9 +107,11 @@ strongswan_files_note_used(const struct peer *peer, struct sset *used)
     if (!cred) {
         return;
     }
-    sset_add_and_free(used, strongswan_cert_file(peer));
-    for (size_t i = 0; i < cred->cas.n; i++) {
-        sset_add_and_free(used, strongswan_ca_file(peer, i));
+    sset_add_and_free(used, strongswan_key_file(cred));
+    for (enum strongswan_cert kind = 0; kind < STRONGSWAN_N_CERTS; kind++) {
+        for (size_t i = 0; i < strongswan_n_certs(cred, kind); i++) {
+            sset_add_and_free(used, strongswan_cert_file(cred, kind, i));
+        }
     }
 }
 

@@ -120,6 +120,9 @@ AC_DEFUN([OVN_IPSEC_OVS_DEBIAN__], [
   ovs_key=`(cksum <"$OVS_DEBIAN_TARBALL"; echo "$prefix $sysconfdir $localstatedir $RUNDIR $LOGDIR") | cksum | sed 's/ .*//'`
   ovs_top=${OVN_IPSEC_OVS_CACHE:-`pwd`/ovs}/$ovs_key
   ovs_tree=$ovs_top/openvswitch
+  # Whoever comes second to a shared folder waits for the first.
+  AS_MKDIR_P(["`dirname "$ovs_top"`"])
+  exec 8>"$ovs_top.lock" && flock 8
   AS_IF([test ! -f "$ovs_tree/configure"],
     [AC_MSG_NOTICE([unpacking $OVS_DEBIAN_TARBALL into $ovs_top])
      ovs_part=$ovs_top.$$
@@ -128,6 +131,7 @@ AC_DEFUN([OVN_IPSEC_OVS_DEBIAN__], [
        rm -rf "$ovs_top" && mv "$ovs_part" "$ovs_top" ||
        AC_MSG_ERROR([cannot unpack $OVS_DEBIAN_TARBALL into $ovs_top])])
   OVN_IPSEC_OVS_BUILD__([$ovs_tree], [$ovs_tree])
+  exec 8>&-
 ])
 
 dnl Builds SOURCE into TREE, once.  The makefile's own BUILT_SOURCES must be
@@ -146,7 +150,7 @@ AC_DEFUN([OVN_IPSEC_OVS_BUILD__], [
          CFLAGS="-g -O2 -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2"; } &&
      printf 'ovn-ipsec: $(BUILT_SOURCES)\n\t$(MAKE) lib/libopenvswitch.la ovsdb/ovsdb-idlc\n' |
        make -j`nproc 2>/dev/null || echo 1` -f Makefile -f - ovn-ipsec &&
-     : >.ovn-ipsec-built) >"$ovs_log" 2>&1 ||
+     : >.ovn-ipsec-built) 8>&- >"$ovs_log" 2>&1 ||
       { tail -n 15 "$ovs_log" >&2
         AC_MSG_ERROR([cannot build Open vSwitch's library: the last lines of $ovs_log stand above]); }
   ], [AC_MSG_NOTICE([Open vSwitch's library is built already in $2])])
