@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* See ovn-db.h.  Both daemons call this for each of their databases. */
+
+#include <config.h>
+
+#include "ovn/lib/ovn-db.h"
+
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-idl-provider.h"
+#include "reconnect.h"
+#include "stream.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(ovn_db);
+
+/* A database may take this long to answer before there is a complaint, in
+ * ms: a daemon and its database often start together. */
+#define PATIENCE_MS 2000
+
+/* The shortest probe interval that makes sense, in ms. */
+#define PROBE_INTERVAL_MIN 1000
+
+/* Prepares 'db' to follow the columns of 'class', which must stay.  'remote'
+ * is as ovn_db_set_remote() takes it.  Indexes on 'db->loop.idl' can be made
+ * until the first ovn_db_run(). */
+void
+ovn_db_init(struct ovn_db *db, const struct ovn_db_class *class,
+            const char *remote)
+{
+    struct ovsdb_idl *idl = ovsdb_idl_create_unconnected(class->idl_class,
+                                                         false);
+
+    *db = (struct ovn_db) {
+        .class = class,
+        .loop = OVSDB_IDL_LOOP_INITIALIZER(idl),
+        .probe_interval = -1,
+        .unusable_since = time_msec(),
+    };
+    for (size_t i = 0; i < class->n_columns; i++) {
+        ovsdb_idl_add_column(idl, class->columns[i].column);
+        if (class->columns[i].write_only) {
+            ovsdb_idl_omit_alert(idl, class->columns[i].column);
+        }
+    }
+    troubles_init(&db->troubles);
+    ovn_db_set_remote(db, remote);
+}
+
+/* Closes the connection and frees what 'db' contains. */
+void
+ovn_db_destroy(struct ovn_db *db)
+{
+    ovsdb_idl_loop_destroy(&db->loop);
+    free(db->remote);
+    troubles_destroy(&db->troubles);
+}
+
+static void
+apply_probe_interval(struct ovn_db *db)
+{
+    int msecs = db->probe_interval;
+
+    if (!db->remote) {
+        return;
+    }
+    if (msecs < 0) {
+        msecs = (stream_or_pstream_needs_probes(db->remote) == 0
+                 ? 0 : RECONNECT_DEFAULT_PROBE_INTERVAL);
+    }
+    ovsdb_idl_set_probe_interval(db->loop.idl, msecs);
+}
+
+/* Makes 'db' connect to 'remote': one active OVSDB connection method, or
+ * several separated by commas for a cluster; or to nothing if it is null.
+ * The same one again has no effect. */
+void
+ovn_db_set_remote(struct ovn_db *db, const char *remote)
+{
+    if (nullable_string_is_equal(remote, db->remote)) {
+        return;
+    }
+    free(db->remote);
+    db->remote = nullable_xstrdup(remote);
+    db->unusable_since = time_msec();
+    ovsdb_idl_set_remote(db->loop.idl, remote, true);
+    apply_probe_interval(db);
+}
+
+/* Makes 'db' probe an idle connection every 'msecs', not at all if that is 0,
+ * as often as the kind of connection needs if it is negative. */
+void
+ovn_db_set_probe_interval(struct ovn_db *db, int msecs)
+{
+    if (msecs > 0) {
+        msecs = MAX(msecs, PROBE_INTERVAL_MIN);
+    }
+    if (msecs != db->probe_interval) {
+        db->probe_interval = msecs;
+        apply_probe_interval(db);
+    }
+}
+
+static const char *
+table_name(const struct ovn_db *db, const struct ovsdb_idl_column *column)
+{
+    return ovsdb_idl_table_class_from_column(db->class->idl_class,
+                                             column)->name;
+}
+
+/* Returns the columns that the server's schema lacks, as "TABLE:COLUMN, ...",
+ * which the caller must free; null if there are none. */
+static char *
+missing_columns(const struct ovn_db *db)
+{
+    struct ds missing = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < db->class->n_columns; i++) {
+        const struct ovsdb_idl_column *column = db->class->columns[i].column;
+
+        if (!ovsdb_idl_server_has_column(db->loop.idl, column)) {
+            ds_put_format(&missing, "%s%s:%s", missing.length ? ", " : "",
+                          table_name(db, column), column->name);
+        }
+    }
+    return missing.length ? ds_steal_cstr(&missing) : NULL;
+}
+
+static bool
+has_all_columns(const struct ovn_db *db)
+{
+    char *missing = missing_columns(db);
+
+    free(missing);
+    return !missing;
+}
+
+/* Returns true if the replica has been filled and has all columns that the
+ * daemon needs.  It stays true while a connection is lost. */
+bool
+ovn_db_is_usable(const struct ovn_db *db)
+{
+    return (db->remote
+            && ovsdb_idl_has_ever_connected(db->loop.idl)
+            && has_all_columns(db));
+}
+
+static void
+report_silence(struct ovn_db *db)
+{
+    const struct ovn_db_class *class = db->class;
+    int error = ovsdb_idl_get_last_error(db->loop.idl);
+
+    if (error) {
+        troubles_add(&db->troubles, VLL_WARN, class->title,
+                     "%s: cannot connect to %s (%s): is its ovsdb-server "
+                     "running?  %s says where it is; trying on",
+                     class->title, db->remote, ovs_retval_to_string(error),
+                     class->setting);
+    } else {
+        troubles_add(&db->troubles, VLL_WARN, class->title,
+                     "%s: no server at %s serves a usable %s database (in a "
+                     "cluster: none is in touch with its leader); %s says "
+                     "where it is; trying on",
+                     class->title, db->remote, class->idl_class->database,
+                     class->setting);
+    }
+}
+
+static void
+report_schema(struct ovn_db *db, const char *missing)
+{
+    const struct ovn_db_class *class = db->class;
+
+    troubles_add(&db->troubles, VLL_ERR, class->title,
+                 "%s: the schema of %s at %s is too old, without %s; convert "
+                 "it with \"ovsdb-client convert %s %s\"; waiting for that",
+                 class->title, class->idl_class->database, db->remote,
+                 missing, db->remote, class->schema);
+}
+
+static bool
+is_silent(const struct ovn_db *db)
+{
+    return (db->remote
+            && (!ovsdb_idl_has_ever_connected(db->loop.idl)
+                || !ovsdb_idl_is_connected(db->loop.idl)));
+}
+
+static void
+report(struct ovn_db *db)
+{
+    bool silent = is_silent(db);
+    char *missing = (!db->remote || silent) ? NULL : missing_columns(db);
+
+    if (!silent) {
+        db->unusable_since = LLONG_MAX;
+    } else if (db->unusable_since == LLONG_MAX) {
+        db->unusable_since = time_msec();
+    }
+
+    troubles_begin(&db->troubles);
+    if (missing) {
+        report_schema(db, missing);
+    } else if (silent && time_msec() >= db->unusable_since + PATIENCE_MS) {
+        report_silence(db);
+    }
+    troubles_end(&db->troubles);
+    free(missing);
+}
+
+/* Takes in what the server sent.  Returns a transaction to write to, which
+ * ovn_db_commit_and_wait() will commit, or null if none can be begun now:
+ * the database is not usable, or the one before is still under way. */
+struct ovsdb_idl_txn *
+ovn_db_run(struct ovn_db *db)
+{
+    struct ovsdb_idl_txn *txn = ovsdb_idl_loop_run(&db->loop);
+
+    report(db);
+    return ovn_db_is_usable(db) ? txn : NULL;
+}
+
+/* Commits what was written since ovn_db_run(), without waiting for the
+ * outcome, and makes poll_block() wake when something is to be done. */
+void
+ovn_db_commit_and_wait(struct ovn_db *db)
+{
+    if (!ovsdb_idl_loop_commit_and_wait(&db->loop)) {
+        db->failures++;
+    }
+    if (is_silent(db) && shash_is_empty(&db->troubles.by_subject)) {
+        poll_timer_wait_until(db->unusable_since + PATIENCE_MS);
+    }
+}
+
+/* Returns "connected" or "not connected". */
+const char *
+ovn_db_connection_status(const struct ovn_db *db)
+{
+    return (ovsdb_idl_is_connected(db->loop.idl)
+            ? "connected" : "not connected");
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+#ifndef TROUBLES_H
+#define TROUBLES_H 1
+
+/* What keeps a daemon from its work and only the operator can mend.
+ *
+ * A pass over the databases finds the same fault each time it looks.  A
+ * "struct troubles" makes one line in the log of that, and one more when the
+ * fault is gone:
+ *
+ *     troubles_begin(&troubles);
+ *     if (!name) {
+ *         troubles_add(&troubles, VLL_WARN, "name", "no name is set; ...");
+ *     }
+ *     troubles_end(&troubles);
+ *
+ * What lasts is logged again once a minute at most, when a pass sees it.  The
+ * unixctl command "troubles" lists all that there is at the moment.
+ *
+ * The text may quote what another host wrote: characters that could forge a
+ * line of the log or confuse a terminal are replaced. */
+
+#include "openvswitch/list.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+
+struct troubles {
+    struct ovs_list node;       /* In the list that "troubles" shows. */
+    struct shash by_subject;    /* Contains "struct trouble"s. */
+};
+
+void troubles_init(struct troubles *);
+void troubles_destroy(struct troubles *);
+
+void troubles_begin(struct troubles *);
+void troubles_add(struct troubles *, enum vlog_level, const char *subject,
+                  const char *format, ...) OVS_PRINTF_FORMAT(4, 5);
+void troubles_end(struct troubles *);
+
+void troubles_unixctl_register(void);
+
+#endif /* troubles.h */
