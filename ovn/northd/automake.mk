@@ -1,2 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (C) The OVN IPsec Authors
+
+bin_PROGRAMS += ovn/northd/ovn-northd
+ovn_northd_ovn_northd_SOURCES = \
+	ovn/northd/global.c \
+	ovn/northd/global.h \
+	ovn/northd/ovn-northd.c
+ovn_northd_ovn_northd_LDADD = ovn/lib/libovn.a lib/libcommon.a $(OVS_LIBS)
