@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* See br-int.h.  The settings are those that ovn-architecture(7) asks for. */
+
+#include <config.h>
+
+#include "ovn/controller/br-int.h"
+
+#include <string.h>
+
+#include "openvswitch/vlog.h"
+#include "ovn/controller/config.h"
+#include "smap.h"
+#include "vswitch-idl.h"
+
+VLOG_DEFINE_THIS_MODULE(br_int);
+
+/* Returns the bridge 'name', or null if there is none. */
+const struct ovsrec_bridge *
+br_int_find(const struct ovsrec_open_vswitch *ovs, const char *name)
+{
+    for (size_t i = 0; i < ovs->n_bridges; i++) {
+        if (!strcmp(ovs->bridges[i]->name, name)) {
+            return ovs->bridges[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+create(struct ovsdb_idl_txn *txn, const struct ovsrec_open_vswitch *ovs,
+       const char *name)
+{
+    struct ovsrec_interface *iface = ovsrec_interface_insert(txn);
+    struct ovsrec_port *port = ovsrec_port_insert(txn);
+    struct ovsrec_bridge *bridge = ovsrec_bridge_insert(txn);
+
+    VLOG_INFO("creating integration bridge %s", name);
+    ovsrec_interface_set_name(iface, name);
+    ovsrec_interface_set_type(iface, "internal");
+    ovsrec_port_set_name(port, name);
+    ovsrec_port_set_interfaces(port, &iface, 1);
+    ovsrec_bridge_set_name(bridge, name);
+    ovsrec_bridge_set_ports(bridge, &port, 1);
+    ovsrec_bridge_set_fail_mode(bridge, "secure");
+    ovsrec_open_vswitch_update_bridges_addvalue(ovs, bridge);
+}
+
+/* Flows decide what passes, nothing else may: neither when there are none,
+ * nor hidden ones for a controller. */
+static void
+repair(const struct ovsrec_bridge *bridge, const struct config *config)
+{
+    if (!bridge->fail_mode || strcmp(bridge->fail_mode, "secure")) {
+        ovsrec_bridge_set_fail_mode(bridge, "secure");
+    }
+    if (!smap_get_bool(&bridge->other_config, "disable-in-band", false)) {
+        ovsrec_bridge_update_other_config_setkey(bridge, "disable-in-band",
+                                                 "true");
+    }
+    if (config->datapath_type
+        && strcmp(bridge->datapath_type, config->datapath_type)) {
+        ovsrec_bridge_set_datapath_type(bridge, config->datapath_type);
+    }
+}
+
+/* Makes the integration bridge be there and as it should be, by writing to
+ * 'txn'.  Returns it, or null if it will be there only when 'txn' is
+ * committed. */
+const struct ovsrec_bridge *
+br_int_run(struct ovsdb_idl_txn *txn, const struct ovsrec_open_vswitch *ovs,
+           const struct config *config)
+{
+    const struct ovsrec_bridge *bridge = br_int_find(ovs, config->bridge);
+
+    if (bridge) {
+        repair(bridge, config);
+    } else {
+        create(txn, ovs, config->bridge);
+    }
+    return bridge;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+#ifndef BR_INT_H
+#define BR_INT_H 1
+
+/* The integration bridge, to which the tunnels are attached. */
+
+struct config;
+struct ovsdb_idl_txn;
+struct ovsrec_bridge;
+struct ovsrec_open_vswitch;
+
+const struct ovsrec_bridge *br_int_find(const struct ovsrec_open_vswitch *,
+                                        const char *name);
+const struct ovsrec_bridge *br_int_run(struct ovsdb_idl_txn *,
+                                       const struct ovsrec_open_vswitch *,
+                                       const struct config *);
+
+#endif /* br-int.h */

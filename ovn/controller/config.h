@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+#ifndef CONFIG_H_OVN
+#define CONFIG_H_OVN 1
+
+/* What the operator of this host wants: Open_vSwitch:external_ids as a value.
+ *
+ * Made anew from the row in each pass; everything else in ovn-controller
+ * reads this and not the row. */
+
+#include "ovn/lib/troubles.h"
+#include "sset.h"
+
+struct ovsrec_open_vswitch;
+
+/* An address where this chassis takes tunnels of one type. */
+struct config_encap {
+    const char *type;           /* Static: "geneve", "stt", "vxlan". */
+    char *ip;
+    bool is_default;
+};
+
+struct config {
+    char *chassis;              /* Null if it is missing. */
+    char *hostname;
+    char *remote;               /* Southbound database; null if missing. */
+    int probe_interval;         /* For 'remote', in ms; negative: default. */
+
+    char *bridge;               /* Name of the integration bridge. */
+    char *datapath_type;        /* Wanted; null: as it is. */
+    char *iface_types;          /* What ovs-vswitchd has, comma separated. */
+
+    struct config_encap *encaps;
+    size_t n_encaps;            /* 0: missing. */
+    bool csum;                  /* Others should use checksums to us. */
+    char *tos, *df_default;     /* For our tunnels; null if absent. */
+
+    struct sset transport_zones;
+    bool is_interconn;
+};
+
+/* How good a tunnel type is, from 1; 0 if it is none of OVN's. */
+int tunnel_type_rank(const char *type);
+
+void config_read(struct config *, const struct ovsrec_open_vswitch *,
+                 const char *chassis, struct troubles *);
+void config_destroy(struct config *);
+bool config_is_complete(const struct config *);
+
+#endif /* config.h */

@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* See encaps.h.
+ *
+ * A pass works out what tunnels there should be, ticks off those that are
+ * there, adds what is missing and removes what is left.  All that comes from
+ * the southbound database was written by other hosts: chassis names and
+ * addresses are checked before they become names, options or addresses
+ * here. */
+
+#include <config.h>
+
+#include "ovn/controller/encaps.h"
+
+#include <ctype.h>
+
+#include "chassis-name.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "ovn/controller/config.h"
+#include "ovn/controller/tunnel-id.h"
+#include "ovn/lib/ovn-sb-idl.h"
+#include "ovn/lib/troubles.h"
+#include "packets.h"
+#include "simap.h"
+#include "smap.h"
+#include "util.h"
+#include "vswitch-idl.h"
+
+VLOG_DEFINE_THIS_MODULE(encaps);
+
+/* The key in Port:external_ids that makes a port a tunnel of ours. */
+#define TUNNEL_KEY "ovn-chassis-id"
+
+/* Counters in port names have at most 4 hexadecimal digits, so that a name
+ * fits into a Linux network device's 15 bytes. */
+#define MAX_COUNTER 0xffff
+
+/* A tunnel as it should be. */
+struct tunnel {
+    const struct sbrec_chassis *chassis;
+    const struct sbrec_encap *remote;
+    const char *local_ip;
+    char *id;
+    struct smap options;
+    bool is_vtep;
+};
+
+/* State of one pass. */
+struct pass {
+    const struct encaps_ctx *ctx;
+    const struct sbrec_sb_global *sb_global;
+
+    /* Tunnels that are there and were not ticked off yet: from their ids in
+     * the long form to "struct ovsrec_port"s. */
+    struct shash ports;
+
+    /* From the beginning of a port name to the next counter to try. */
+    struct simap counters;
+};
+
+/* Makes the indexes on 'local', before its first run. */
+void
+encaps_indexes_init(struct encaps_indexes *indexes, struct ovsdb_idl *local)
+{
+    indexes->port_by_name
+        = ovsdb_idl_index_create1(local, &ovsrec_port_col_name);
+    indexes->interface_by_name
+        = ovsdb_idl_index_create1(local, &ovsrec_interface_col_name);
+}
+
+/* Addresses. */
+
+enum family { FAMILY_NONE, FAMILY_IPV4, FAMILY_IPV6 };
+
+static enum family
+family_of(const char *ip)
+{
+    struct in6_addr ip6;
+    ovs_be32 ip4;
+
+    return (ip_parse(ip, &ip4) ? FAMILY_IPV4
+            : ipv6_parse(ip, &ip6) ? FAMILY_IPV6
+            : FAMILY_NONE);
+}
+
+/* Returns our default or first address of 'type' in the family of
+ * 'remote_ip', or null. */
+static const char *
+first_local_ip(const struct config *config, const char *type,
+               const char *remote_ip)
+{
+    const char *first = NULL;
+
+    for (size_t i = 0; i < config->n_encaps; i++) {
+        const struct config_encap *encap = &config->encaps[i];
+
+        if ((!first || encap->is_default)
+            && !strcmp(encap->type, type)
+            && family_of(encap->ip) == family_of(remote_ip)) {
+            first = encap->ip;
+        }
+    }
+    return first;
+}
+
+/* What is there. */
+
+/* Returns the id of the tunnel 'port' in the long form, which the caller must
+ * free, or null if it has no sensible one.  A tunnel that OVN before 24.03
+ * made goes from wherever its local_ip says, or else from our first
+ * address. */
+static char *
+port_tunnel_id(const struct config *config, const struct ovsrec_port *port)
+{
+    const char *s = smap_get(&port->external_ids, TUNNEL_KEY);
+    const struct ovsrec_interface *iface;
+    struct tunnel_id id;
+    const char *local_ip;
+    char *full = NULL;
+
+    if (port->n_interfaces != 1 || !tunnel_id_parse(s, &id)) {
+        return NULL;
+    }
+    iface = port->interfaces[0];
+    local_ip = id.local_ip;
+    if (!local_ip) {
+        local_ip = smap_get(&iface->options, "local_ip");
+    }
+    if (!local_ip) {
+        local_ip = first_local_ip(config, iface->type, id.remote_ip);
+    }
+    if (local_ip) {
+        full = tunnel_id_format(id.chassis, id.remote_ip, local_ip);
+    }
+    tunnel_id_destroy(&id);
+    return full;
+}
+
+static void
+remove_port(const struct encaps_ctx *ctx, const struct ovsrec_port *port)
+{
+    VLOG_INFO("removing tunnel port %s", port->name);
+    ovsrec_bridge_update_ports_delvalue(ctx->br_int, port);
+}
+
+/* Puts the tunnels of the bridge into 'pass->ports'.  Of two with one id, one
+ * goes. */
+static void
+collect_ports(struct pass *pass)
+{
+    const struct ovsrec_bridge *br_int = pass->ctx->br_int;
+
+    for (size_t i = 0; i < br_int->n_ports; i++) {
+        const struct ovsrec_port *port = br_int->ports[i];
+        char *id;
+
+        if (!smap_get(&port->external_ids, TUNNEL_KEY)) {
+            continue;
+        }
+        id = port_tunnel_id(pass->ctx->config, port);
+        if (!id || !shash_add_once(&pass->ports, id, port)) {
+            remove_port(pass->ctx, port);
+        }
+        free(id);
+    }
+}
+
+/* What should be. */
+
+static void
+add_option_if_set(struct smap *options, const char *key, const char *value)
+{
+    if (value) {
+        smap_add(options, key, value);
+    }
+}
+
+static void
+add_remote_options(struct pass *pass, struct tunnel *tunnel)
+{
+    const struct smap *theirs = &tunnel->remote->options;
+    const char *csum = smap_get(theirs, "csum");
+    const char *dst_port = smap_get(theirs, "dst_port");
+    int port;
+
+    if (csum && (!strcmp(csum, "true") || !strcmp(csum, "false"))) {
+        smap_add(&tunnel->options, "csum", csum);
+    }
+    if (!dst_port) {
+        return;
+    }
+    if (str_to_int(dst_port, 10, &port) && port > 0 && port <= UINT16_MAX) {
+        smap_add_format(&tunnel->options, "dst_port", "%d", port);
+    } else {
+        troubles_add(pass->ctx->troubles, VLL_WARN, tunnel->id,
+                     "chassis \"%s\" wants tunnels to port \"%s\", which is "
+                     "no UDP port: using the default", tunnel->chassis->name,
+                     dst_port);
+    }
+}
+
+static bool
+is_affirmative(const char *value)
+{
+    return !strcasecmp(value, "true") || !strcasecmp(value, "yes");
+}
+
+/* Options for the IKE daemon, from SB_Global:options.  Two of them exist only
+ * as "yes", whatever else they are set to. */
+static void
+add_ipsec_options(const struct sbrec_sb_global *sb_global,
+                  struct smap *options)
+{
+    const struct smap_node *node;
+
+    SMAP_FOR_EACH (node, &sb_global->options) {
+        if (!strcmp(node->key, "ipsec_encapsulation")
+            || !strcmp(node->key, "ipsec_forceencaps")) {
+            if (is_affirmative(node->value)) {
+                smap_add(options, node->key, "yes");
+            }
+        } else if (!strncmp(node->key, "ipsec_", 6)) {
+            smap_add(options, node->key, node->value);
+        }
+    }
+}
+
+static void
+tunnel_init(struct pass *pass, struct tunnel *tunnel)
+{
+    const struct config *config = pass->ctx->config;
+
+    tunnel->id = tunnel_id_format(tunnel->chassis->name, tunnel->remote->ip,
+                                  tunnel->local_ip);
+    tunnel->is_vtep = smap_get_bool(&tunnel->chassis->other_config, "is-vtep",
+                                    false);
+    smap_init(&tunnel->options);
+    smap_add(&tunnel->options, "remote_ip", tunnel->remote->ip);
+    smap_add(&tunnel->options, "local_ip", tunnel->local_ip);
+    smap_add(&tunnel->options, "key", "flow");
+    add_option_if_set(&tunnel->options, "tos", config->tos);
+    add_option_if_set(&tunnel->options, "df_default", config->df_default);
+    add_remote_options(pass, tunnel);
+    if (pass->sb_global->ipsec) {
+        smap_add(&tunnel->options, "remote_name", tunnel->chassis->name);
+        add_ipsec_options(pass->sb_global, &tunnel->options);
+    }
+}
+
+static void
+tunnel_destroy(struct tunnel *tunnel)
+{
+    free(tunnel->id);
+    smap_destroy(&tunnel->options);
+}
+
+/* From what should be to what is. */
+
+static bool
+is_name_taken(const struct encaps_indexes *indexes, const char *name)
+{
+    struct ovsrec_port *port
+        = ovsrec_port_index_init_row(indexes->port_by_name);
+    struct ovsrec_interface *iface
+        = ovsrec_interface_index_init_row(indexes->interface_by_name);
+    bool taken;
+
+    ovsrec_port_index_set_name(port, name);
+    ovsrec_interface_index_set_name(iface, name);
+    taken = (ovsrec_port_index_find(indexes->port_by_name, port)
+             || ovsrec_interface_index_find(indexes->interface_by_name,
+                                            iface));
+    ovsrec_port_index_destroy_row(port);
+    ovsrec_interface_index_destroy_row(iface);
+    return taken;
+}
+
+/* Returns the part of a port name that is before the counter. */
+static char *
+port_name_stem(const struct encaps_ctx *ctx, const char *chassis)
+{
+    char *key = xasprintf("ovn-chassis-idx-%s", ctx->config->chassis);
+    const char *index = smap_get_def(&ctx->ovs->external_ids, key, "");
+    char *stem = (index[0] ? xasprintf("ovn%s-%.5s-", index, chassis)
+                           : xasprintf("ovn-%.6s-", chassis));
+
+    free(key);
+    for (char *p = stem; *p; p++) {
+        if (!isalnum((unsigned char) *p) && !strchr("._-", *p)) {
+            *p = '_';
+        }
+    }
+    return stem;
+}
+
+/* Returns the first free port name for a tunnel to 'chassis', which the
+ * caller must free, or null if there is none. */
+static char *
+choose_port_name(struct pass *pass, const char *chassis)
+{
+    char *stem = port_name_stem(pass->ctx, chassis);
+    char *name = NULL;
+
+    for (unsigned int i = simap_get(&pass->counters, stem);
+         i <= MAX_COUNTER && !name; i++) {
+        name = xasprintf("%s%x", stem, i);
+        simap_put(&pass->counters, stem, i + 1);
+        if (is_name_taken(pass->ctx->indexes, name)) {
+            free(name);
+            name = NULL;
+        }
+    }
+    free(stem);
+    return name;
+}
+
+/* Adds a port for 'tunnel' to the bridge and returns it, with nothing set but
+ * its name; returns null if no name is free. */
+static const struct ovsrec_port *
+create_port(struct pass *pass, const struct tunnel *tunnel)
+{
+    struct ovsdb_idl_txn *txn = pass->ctx->txn;
+    char *name = choose_port_name(pass, tunnel->chassis->name);
+    struct ovsrec_interface *iface;
+    struct ovsrec_port *port;
+
+    if (!name) {
+        troubles_add(pass->ctx->troubles, VLL_ERR, tunnel->id,
+                     "no port name is free for tunnel %s", tunnel->id);
+        return NULL;
+    }
+    VLOG_INFO("adding tunnel port %s to %s", name, tunnel->remote->ip);
+    iface = ovsrec_interface_insert(txn);
+    ovsrec_interface_set_name(iface, name);
+    port = ovsrec_port_insert(txn);
+    ovsrec_port_set_name(port, name);
+    ovsrec_port_set_interfaces(port, &iface, 1);
+    ovsrec_bridge_update_ports_addvalue(pass->ctx->br_int, port);
+    free(name);
+    return port;
+}
+
+/* Sets 'key' to 'value', or removes it if 'value' is null, in a copy of 'map'.
+ * Returns true if that made a difference; the caller must destroy '*copy'. */
+static bool
+smap_edit(struct smap *copy, const struct smap *map, const char *key,
+          const char *value)
+{
+    bool differs = !nullable_string_is_equal(smap_get(map, key), value);
+
+    smap_clone(copy, map);
+    smap_remove(copy, key);
+    if (value) {
+        smap_add(copy, key, value);
+    }
+    return differs;
+}
+
+static void
+update_external_ids(const struct ovsrec_port *port, const char *id)
+{
+    struct smap external_ids;
+
+    if (smap_edit(&external_ids, &port->external_ids, TUNNEL_KEY, id)) {
+        ovsrec_port_set_external_ids(port, &external_ids);
+    }
+    smap_destroy(&external_ids);
+}
+
+static void
+update_other_config(const struct ovsrec_interface *iface, bool is_vtep)
+{
+    struct smap other_config;
+
+    if (smap_edit(&other_config, &iface->other_config, "is-vtep",
+                  is_vtep ? "true" : NULL)) {
+        ovsrec_interface_set_other_config(iface, &other_config);
+    }
+    smap_destroy(&other_config);
+}
+
+/* Makes 'port', new or not, be 'tunnel', by writing just what differs. */
+static void
+update_port(const struct ovsrec_port *port, const struct tunnel *tunnel)
+{
+    const struct ovsrec_interface *iface = port->interfaces[0];
+
+    if (strcmp(iface->type, tunnel->remote->type)) {
+        ovsrec_interface_set_type(iface, tunnel->remote->type);
+    }
+    if (!smap_equal(&iface->options, &tunnel->options)) {
+        ovsrec_interface_set_options(iface, &tunnel->options);
+    }
+    update_other_config(iface, tunnel->is_vtep);
+    update_external_ids(port, tunnel->id);
+}
+
+static void
+run_tunnel(struct pass *pass, const struct sbrec_chassis *chassis,
+           const struct sbrec_encap *remote, const char *local_ip)
+{
+    struct tunnel tunnel = {
+        .chassis = chassis, .remote = remote, .local_ip = local_ip,
+    };
+    const struct ovsrec_port *port;
+
+    tunnel_init(pass, &tunnel);
+    port = shash_find_and_delete(&pass->ports, tunnel.id);
+    if (!port) {
+        port = create_port(pass, &tunnel);
+    }
+    if (port) {
+        update_port(port, &tunnel);
+    }
+    tunnel_destroy(&tunnel);
+}
+
+/* Which tunnels there should be. */
+
+static bool
+have_type(const struct config *config, const char *type)
+{
+    for (size_t i = 0; i < config->n_encaps; i++) {
+        if (!strcmp(config->encaps[i].type, type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns the best tunnel type that 'chassis' has and we have too, or null. */
+static const char *
+choose_type(const struct config *config, const struct sbrec_chassis *chassis)
+{
+    const char *best = NULL;
+
+    for (size_t i = 0; i < chassis->n_encaps; i++) {
+        const char *type = chassis->encaps[i]->type;
+
+        if (have_type(config, type)
+            && (!best || tunnel_type_rank(type) > tunnel_type_rank(best))) {
+            best = type;
+        }
+    }
+    return best;
+}
+
+static bool
+shares_transport_zone(const struct config *config,
+                      const struct sbrec_chassis *chassis)
+{
+    if (!chassis->n_transport_zones) {
+        return sset_is_empty(&config->transport_zones);
+    }
+    for (size_t i = 0; i < chassis->n_transport_zones; i++) {
+        if (sset_contains(&config->transport_zones,
+                          chassis->transport_zones[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_peer(const struct config *config, const struct sbrec_chassis *chassis)
+{
+    bool is_remote = smap_get_bool(&chassis->other_config, "is-remote",
+                                   false);
+
+    return (strcmp(chassis->name, config->chassis)
+            && (!is_remote || config->is_interconn)
+            && shares_transport_zone(config, chassis));
+}
+
+/* Returns true if the name of 'chassis' allows tunnels to it: that of a
+ * chassis that could pass for another one gets none that should be
+ * encrypted. */
+static bool
+check_name(const struct pass *pass, const struct sbrec_chassis *chassis)
+{
+    char *reason = chassis_name_check(chassis->name);
+    bool ipsec = pass->sb_global->ipsec;
+
+    if (!reason) {
+        return true;
+    }
+    troubles_add(pass->ctx->troubles, ipsec ? VLL_ERR : VLL_WARN,
+                 chassis->name,
+                 ipsec
+                 ? "no tunnel to chassis \"%s\": encryption is on, and its "
+                   "name %s; give that host another external_ids:system-id"
+                 : "chassis \"%s\" will have no tunnel when encryption is "
+                   "turned on: its name %s; give that host another "
+                   "external_ids:system-id",
+                 chassis->name, reason);
+    free(reason);
+    return !ipsec;
+}
+
+static bool
+check_remote_ip(const struct pass *pass, const struct sbrec_chassis *chassis,
+                const struct sbrec_encap *encap)
+{
+    if (family_of(encap->ip) != FAMILY_NONE) {
+        return true;
+    }
+    troubles_add(pass->ctx->troubles, VLL_WARN, encap->ip,
+                 "no tunnel to chassis \"%s\": its Encap:ip \"%s\" is not "
+                 "an IP address", chassis->name, encap->ip);
+    return false;
+}
+
+/* Makes the tunnels to the address 'remote', one from each of our addresses
+ * of its family. */
+static void
+run_remote(struct pass *pass, const struct sbrec_chassis *chassis,
+           const struct sbrec_encap *remote)
+{
+    const struct config *config = pass->ctx->config;
+
+    for (size_t i = 0; i < config->n_encaps; i++) {
+        const struct config_encap *local = &config->encaps[i];
+
+        if (!strcmp(local->type, remote->type)
+            && family_of(local->ip) == family_of(remote->ip)) {
+            run_tunnel(pass, chassis, remote, local->ip);
+        }
+    }
+}
+
+static void
+run_chassis(struct pass *pass, const struct sbrec_chassis *chassis)
+{
+    const struct config *config = pass->ctx->config;
+    const char *type;
+
+    if (!is_peer(config, chassis) || !check_name(pass, chassis)) {
+        return;
+    }
+    type = choose_type(config, chassis);
+    if (!type) {
+        troubles_add(pass->ctx->troubles, VLL_WARN, chassis->name,
+                     "no tunnel to chassis \"%s\": no type in its "
+                     "external_ids:ovn-encap-type is in ours", chassis->name);
+        return;
+    }
+    for (size_t i = 0; i < chassis->n_encaps; i++) {
+        const struct sbrec_encap *encap = chassis->encaps[i];
+
+        if (!strcmp(encap->type, type)
+            && check_remote_ip(pass, chassis, encap)) {
+            run_remote(pass, chassis, encap);
+        }
+    }
+}
+
+static void
+remove_rest(struct pass *pass)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &pass->ports) {
+        remove_port(pass->ctx, node->data);
+    }
+}
+
+/* Makes the tunnels of the bridge be those to all other chassis. */
+void
+encaps_run(const struct encaps_ctx *ctx)
+{
+    struct pass pass = {
+        .ctx = ctx,
+        .sb_global = sbrec_sb_global_first(ctx->sb),
+        .ports = SHASH_INITIALIZER(&pass.ports),
+        .counters = SIMAP_INITIALIZER(&pass.counters),
+    };
+    const struct sbrec_chassis *chassis;
+
+    collect_ports(&pass);
+    SBREC_CHASSIS_FOR_EACH (chassis, ctx->sb) {
+        run_chassis(&pass, chassis);
+    }
+    remove_rest(&pass);
+    shash_destroy(&pass.ports);
+    simap_destroy(&pass.counters);
+}
+
+/* Removes all tunnels from 'br_int' in the transaction that is open.  Returns
+ * true if there are none. */
+bool
+encaps_remove(const struct ovsrec_bridge *br_int)
+{
+    bool none = true;
+
+    for (size_t i = 0; i < br_int->n_ports; i++) {
+        const struct ovsrec_port *port = br_int->ports[i];
+
+        if (smap_get(&port->external_ids, TUNNEL_KEY)) {
+            ovsrec_bridge_update_ports_delvalue(br_int, port);
+            none = false;
+        }
+    }
+    return none;
+}

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* ovn-controller: makes this host a chassis of OVN.  It registers the host in
+ * the southbound database and keeps a tunnel to every other chassis, with
+ * the options that ovs-monitor-ipsec encrypts by while SB_Global:ipsec is
+ * true.  It computes no flows. */
+
+#include <config.h>
+
+#include <stdlib.h>
+
+#include "daemon.h"
+#include "dirs.h"
+#include "dns-resolve.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovn/controller/br-int.h"
+#include "ovn/controller/chassis.h"
+#include "ovn/controller/config.h"
+#include "ovn/controller/encaps.h"
+#include "ovn/lib/ovn-daemon.h"
+#include "ovn/lib/ovn-db.h"
+#include "ovn/lib/ovn-dirs.h"
+#include "ovn/lib/ovn-sb-idl.h"
+#include "smap.h"
+#include "stream-ssl.h"
+#include "timeval.h"
+#include "unixctl.h"
+#include "util.h"
+#include "vswitch-idl.h"
+
+VLOG_DEFINE_THIS_MODULE(ovn_controller);
+
+/* Longest time that "exit" waits for the databases, in ms. */
+#define EXIT_MS 10000
+
+enum state {
+    STATE_RUNNING,
+    STATE_PAUSED,               /* "debug/pause". */
+    STATE_CLEANUP,              /* "exit": removes what it made. */
+    STATE_EXITING,
+};
+
+struct controller {
+    enum state state;
+    long long int exit_deadline;    /* In terms of time_msec(). */
+
+    struct ovn_db local, sb;
+    struct encaps_indexes encaps_indexes;
+    struct chassis_indexes chassis_indexes;
+
+    char *chassis_override;     /* -n or system-id-override, or null. */
+    char *registered;           /* Name of our rows, or null. */
+    char *bridge;               /* Name of the bridge with our tunnels. */
+
+    struct troubles config_troubles, chassis_troubles, encaps_troubles;
+};
+
+/* State of one pass. */
+struct pass {
+    struct ovsdb_idl_txn *local_txn, *sb_txn;   /* Each may be null. */
+    const struct ovsrec_open_vswitch *ovs;
+    const struct ovsrec_bridge *br_int;         /* Null: not there yet. */
+    struct config config;
+};
+
+static const struct ovn_db_column local_columns[] = {
+    {&ovsrec_open_vswitch_col_external_ids, false},
+    {&ovsrec_open_vswitch_col_bridges, false},
+    {&ovsrec_open_vswitch_col_iface_types, false},
+    {&ovsrec_open_vswitch_col_next_cfg, false},
+    {&ovsrec_open_vswitch_col_cur_cfg, false},
+    {&ovsrec_open_vswitch_col_ssl, false},
+    {&ovsrec_ssl_col_private_key, false},
+    {&ovsrec_ssl_col_certificate, false},
+    {&ovsrec_ssl_col_ca_cert, false},
+    {&ovsrec_ssl_col_bootstrap_ca_cert, false},
+    {&ovsrec_bridge_col_name, false},
+    {&ovsrec_bridge_col_ports, false},
+    {&ovsrec_bridge_col_fail_mode, false},
+    {&ovsrec_bridge_col_datapath_type, false},
+    {&ovsrec_bridge_col_other_config, false},
+    {&ovsrec_bridge_col_external_ids, true},
+    {&ovsrec_port_col_name, false},
+    {&ovsrec_port_col_interfaces, false},
+    {&ovsrec_port_col_external_ids, false},
+    {&ovsrec_interface_col_name, false},
+    {&ovsrec_interface_col_type, false},
+    {&ovsrec_interface_col_options, false},
+    {&ovsrec_interface_col_other_config, false},
+};
+
+static const struct ovn_db_class local_class = {
+    .title = "local database",
+    .setting = "the command line",
+    .schema = "vswitch.ovsschema",
+    .idl_class = &ovsrec_idl_class,
+    .columns = local_columns,
+    .n_columns = ARRAY_SIZE(local_columns),
+};
+
+static const struct ovn_db_column sb_columns[] = {
+    {&sbrec_sb_global_col_ipsec, false},
+    {&sbrec_sb_global_col_options, false},
+    {&sbrec_sb_global_col_nb_cfg, false},
+    {&sbrec_chassis_col_name, false},
+    {&sbrec_chassis_col_hostname, false},
+    {&sbrec_chassis_col_encaps, false},
+    {&sbrec_chassis_col_transport_zones, false},
+    {&sbrec_chassis_col_other_config, false},
+    {&sbrec_chassis_private_col_name, false},
+    {&sbrec_chassis_private_col_chassis, false},
+    {&sbrec_chassis_private_col_nb_cfg, true},
+    {&sbrec_chassis_private_col_nb_cfg_timestamp, true},
+    {&sbrec_encap_col_type, false},
+    {&sbrec_encap_col_ip, false},
+    {&sbrec_encap_col_options, false},
+    {&sbrec_encap_col_chassis_name, false},
+};
+
+static const struct ovn_db_class sb_class = {
+    .title = "southbound database",
+    .setting = "Open_vSwitch:external_ids:ovn-remote",
+    .schema = "ovn-sb.ovsschema",
+    .idl_class = &sbrec_idl_class,
+    .columns = sb_columns,
+    .n_columns = ARRAY_SIZE(sb_columns),
+};
+
+/* A pass. */
+
+static void
+replace_string(char **dst, const char *src)
+{
+    char *copy = nullable_xstrdup(src);
+
+    free(*dst);
+    *dst = copy;
+}
+
+/* Without --private-key and --certificate, those of the local database are
+ * used for the southbound one. */
+static void
+update_ssl(const struct ovsrec_open_vswitch *ovs)
+{
+    const struct ovsrec_ssl *ssl = ovs->ssl;
+
+    if (ssl && !stream_ssl_is_configured()) {
+        stream_ssl_set_key_and_cert(ssl->private_key, ssl->certificate);
+        stream_ssl_set_ca_cert_file(ssl->ca_cert, ssl->bootstrap_ca_cert);
+    }
+}
+
+/* Removes the rows of the name that this chassis had before.  Returns true if
+ * there are none left. */
+static bool
+forget_old_name(struct controller *c, const char *name)
+{
+    if (c->registered && strcmp(c->registered, name)
+        && !chassis_remove(&c->chassis_indexes, c->registered)) {
+        return false;
+    }
+    replace_string(&c->registered, name);
+    return true;
+}
+
+static void
+run_chassis(struct controller *c, const struct pass *pass)
+{
+    if (!pass->sb_txn || !forget_old_name(c, pass->config.chassis)) {
+        return;
+    }
+    troubles_begin(&c->chassis_troubles);
+    chassis_run(&(struct chassis_ctx) {
+        .txn = pass->sb_txn,
+        .indexes = &c->chassis_indexes,
+        .config = &pass->config,
+        .br_int = pass->br_int,
+        .troubles = &c->chassis_troubles,
+    });
+    troubles_end(&c->chassis_troubles);
+}
+
+/* Removes the tunnels from the bridge that was the integration bridge
+ * before. */
+static void
+forget_old_bridge(struct controller *c, const struct pass *pass)
+{
+    if (c->bridge && strcmp(c->bridge, pass->config.bridge)) {
+        const struct ovsrec_bridge *old = br_int_find(pass->ovs, c->bridge);
+
+        if (old && !encaps_remove(old)) {
+            return;
+        }
+    }
+    replace_string(&c->bridge, pass->config.bridge);
+}
+
+static void
+run_encaps(struct controller *c, const struct pass *pass)
+{
+    const struct sbrec_sb_global *sb_global
+        = sbrec_sb_global_first(c->sb.loop.idl);
+
+    if (!pass->local_txn || !pass->br_int || !sb_global
+        || !chassis_find(&c->chassis_indexes, pass->config.chassis)) {
+        return;
+    }
+    forget_old_bridge(c, pass);
+    troubles_begin(&c->encaps_troubles);
+    encaps_run(&(struct encaps_ctx) {
+        .txn = pass->local_txn,
+        .indexes = &c->encaps_indexes,
+        .ovs = pass->ovs,
+        .br_int = pass->br_int,
+        .config = &pass->config,
+        .sb = c->sb.loop.idl,
+        .troubles = &c->encaps_troubles,
+    });
+    troubles_end(&c->encaps_troubles);
+
+    /* When this transaction has been committed, 'cur_cfg' will say so. */
+    c->local.loop.next_cfg = sb_global->nb_cfg;
+}
+
+static void
+report_on_bridge(const struct ovsrec_bridge *br_int, int64_t nb_cfg,
+                 int64_t timestamp)
+{
+    struct smap external_ids;
+    char *s = xasprintf("%"PRId64, nb_cfg);
+
+    if (!nullable_string_is_equal(smap_get(&br_int->external_ids,
+                                           "ovn-nb-cfg"), s)) {
+        smap_clone(&external_ids, &br_int->external_ids);
+        smap_replace(&external_ids, "ovn-nb-cfg", s);
+        smap_replace_nocopy(&external_ids, "ovn-nb-cfg-ts",
+                            xasprintf("%"PRId64, timestamp));
+        ovsrec_bridge_set_external_ids(br_int, &external_ids);
+        smap_destroy(&external_ids);
+    }
+    free(s);
+}
+
+/* Reports the sequence number of a configuration that is in the local
+ * database, once ovs-vswitchd has taken it. */
+static void
+report_cfg(struct controller *c, const struct pass *pass)
+{
+    const struct sbrec_chassis_private *priv
+        = chassis_private_find(&c->chassis_indexes, pass->config.chassis);
+    int64_t nb_cfg = c->local.loop.cur_cfg;
+
+    if (!priv || nb_cfg < 0 || pass->ovs->cur_cfg < pass->ovs->next_cfg) {
+        return;
+    }
+    if (pass->sb_txn) {
+        chassis_report_cfg(priv, nb_cfg, time_wall_msec());
+    }
+    if (pass->local_txn && pass->br_int) {
+        report_on_bridge(pass->br_int, nb_cfg, time_wall_msec());
+    }
+}
+
+static void
+controller_work(struct controller *c, struct pass *pass)
+{
+    if (pass->local_txn) {
+        pass->br_int = br_int_run(pass->local_txn, pass->ovs, &pass->config);
+        ovsdb_idl_txn_increment(pass->local_txn, &pass->ovs->header_,
+                                &ovsrec_open_vswitch_col_next_cfg, false);
+    } else {
+        pass->br_int = br_int_find(pass->ovs, pass->config.bridge);
+    }
+    if (ovn_db_is_usable(&c->sb) && config_is_complete(&pass->config)) {
+        report_cfg(c, pass);
+        run_chassis(c, pass);
+        run_encaps(c, pass);
+    }
+}
+
+/* Removes our tunnels.  Returns true if there are none. */
+static bool
+clean_local(const struct pass *pass)
+{
+    const struct ovsrec_bridge *br_int
+        = br_int_find(pass->ovs, pass->config.bridge);
+
+    return !br_int || (pass->local_txn && encaps_remove(br_int));
+}
+
+/* Removes our rows from the southbound database.  Returns true if there are
+ * none, as far as we know. */
+static bool
+clean_southbound(struct controller *c, const struct pass *pass)
+{
+    const char *name = c->registered ? c->registered : pass->config.chassis;
+
+    return (!ovn_db_is_usable(&c->sb) || !name
+            || (pass->sb_txn && chassis_remove(&c->chassis_indexes, name)));
+}
+
+/* Takes back what this daemon did, here and for others. */
+static void
+controller_clean_up(struct controller *c, const struct pass *pass)
+{
+    bool local_clean = clean_local(pass);
+    bool southbound_clean = clean_southbound(c, pass);
+
+    if (local_clean && southbound_clean) {
+        c->state = STATE_EXITING;
+    }
+}
+
+static void
+run_pass(struct controller *c, struct pass *pass)
+{
+    troubles_begin(&c->config_troubles);
+    config_read(&pass->config, pass->ovs, c->chassis_override,
+                &c->config_troubles);
+    troubles_end(&c->config_troubles);
+
+    update_ssl(pass->ovs);
+    ovn_db_set_remote(&c->sb, pass->config.remote);
+    ovn_db_set_probe_interval(&c->sb, pass->config.probe_interval);
+    if (c->state == STATE_RUNNING) {
+        controller_work(c, pass);
+    } else if (c->state == STATE_CLEANUP) {
+        controller_clean_up(c, pass);
+    }
+    config_destroy(&pass->config);
+}
+
+static void
+run_exit_deadline(struct controller *c)
+{
+    if (c->state != STATE_CLEANUP) {
+        return;
+    }
+    if (!ovn_db_is_usable(&c->local)) {
+        c->state = STATE_EXITING;
+    } else if (time_msec() >= c->exit_deadline) {
+        VLOG_WARN("a database does not answer: exiting with the rows of this "
+                  "chassis left behind");
+        c->state = STATE_EXITING;
+    } else {
+        poll_timer_wait_until(c->exit_deadline);
+    }
+}
+
+/* Commits the local transaction.  When that brings 'cur_cfg' forward, the
+ * next pass reports it. */
+static void
+commit_local(struct controller *c)
+{
+    int64_t cur_cfg = c->local.loop.cur_cfg;
+
+    ovn_db_commit_and_wait(&c->local);
+    if (c->local.loop.cur_cfg != cur_cfg) {
+        poll_immediate_wake();
+    }
+}
+
+static void
+controller_run(struct controller *c)
+{
+    struct pass pass = {
+        .local_txn = ovn_db_run(&c->local),
+        .sb_txn = ovn_db_run(&c->sb),
+    };
+
+    if (ovn_db_is_usable(&c->local)) {
+        pass.ovs = ovsrec_open_vswitch_first(c->local.loop.idl);
+    }
+    if (pass.ovs) {
+        run_pass(c, &pass);
+    }
+    run_exit_deadline(c);
+    commit_local(c);
+    ovn_db_commit_and_wait(&c->sb);
+}
+
+/* Control socket. */
+
+static void
+controller_exit(struct unixctl_conn *conn, int argc, const char *argv[],
+                void *c_)
+{
+    struct controller *c = c_;
+
+    if (argc > 1 && strcmp(argv[1], "--restart")) {
+        unixctl_command_reply_error(conn, "the only argument is --restart");
+        return;
+    }
+    c->state = argc > 1 ? STATE_EXITING : STATE_CLEANUP;
+    c->exit_deadline = time_msec() + EXIT_MS;
+    poll_immediate_wake();
+    unixctl_command_reply(conn, NULL);
+}
+
+static void
+controller_connection_status(struct unixctl_conn *conn, int argc OVS_UNUSED,
+                             const char *argv[] OVS_UNUSED, void *c_)
+{
+    const struct controller *c = c_;
+
+    unixctl_command_reply(conn, ovn_db_connection_status(&c->sb));
+}
+
+static void
+controller_pause(struct unixctl_conn *conn, int argc OVS_UNUSED,
+                 const char *argv[] OVS_UNUSED, void *c_)
+{
+    struct controller *c = c_;
+
+    if (c->state == STATE_RUNNING) {
+        c->state = STATE_PAUSED;
+    }
+    unixctl_command_reply(conn, NULL);
+}
+
+static void
+controller_resume(struct unixctl_conn *conn, int argc OVS_UNUSED,
+                  const char *argv[] OVS_UNUSED, void *c_)
+{
+    struct controller *c = c_;
+
+    if (c->state == STATE_PAUSED) {
+        c->state = STATE_RUNNING;
+        poll_immediate_wake();
+    }
+    unixctl_command_reply(conn, NULL);
+}
+
+static void
+controller_status(struct unixctl_conn *conn, int argc OVS_UNUSED,
+                  const char *argv[] OVS_UNUSED, void *c_)
+{
+    const struct controller *c = c_;
+
+    unixctl_command_reply(conn,
+                          c->state == STATE_PAUSED ? "paused" : "running");
+}
+
+static void
+controller_cluster_state_reset(struct unixctl_conn *conn, int argc OVS_UNUSED,
+                               const char *argv[] OVS_UNUSED, void *c_)
+{
+    struct controller *c = c_;
+
+    ovsdb_idl_reset_min_index(c->sb.loop.idl);
+    unixctl_command_reply(conn, NULL);
+}
+
+static void
+register_commands(struct controller *c)
+{
+    unixctl_command_register("exit", "[--restart]", 0, 1,
+                             controller_exit, c);
+    unixctl_command_register("connection-status", "", 0, 0,
+                             controller_connection_status, c);
+    unixctl_command_register("debug/pause", "", 0, 0, controller_pause, c);
+    unixctl_command_register("debug/resume", "", 0, 0, controller_resume, c);
+    unixctl_command_register("debug/status", "", 0, 0, controller_status, c);
+    unixctl_command_register("sb-cluster-state-reset", "", 0, 0,
+                             controller_cluster_state_reset, c);
+}
+
+/* Returns the first word of the file system-id-override, which the caller must
+ * free, or null without it. */
+static char *
+read_override_file(void)
+{
+    char *path = xasprintf("%s/system-id-override", ovn_sysconfdir());
+    FILE *stream = fopen(path, "r");
+    char name[257];
+    char *override = NULL;
+
+    if (stream) {
+        if (fscanf(stream, "%256s", name) == 1) {
+            override = xstrdup(name);
+        }
+        fclose(stream);
+    }
+    free(path);
+    return override;
+}
+
+static void
+controller_init(struct controller *c, int argc, char *argv[])
+{
+    char *local_remote = NULL;
+    const struct ovn_daemon_option own[] = {
+        {"chassis", 'n', "NAME", "this chassis is called NAME",
+         &c->chassis_override, NULL},
+        {.name = NULL},
+    };
+
+    ovn_daemon_init(argc, argv, &(struct ovn_daemon_options) {
+        .purpose = "makes this host a chassis of OVN",
+        .own = own,
+        .operand = "OVS-DATABASE",
+        .operand_value = &local_remote,
+    });
+    if (!local_remote) {
+        local_remote = xasprintf("unix:%s/db.sock", ovs_rundir());
+    }
+    if (!c->chassis_override) {
+        c->chassis_override = read_override_file();
+    }
+    dns_resolve_init(true);
+    troubles_init(&c->config_troubles);
+    troubles_init(&c->chassis_troubles);
+    troubles_init(&c->encaps_troubles);
+    ovn_db_init(&c->local, &local_class, local_remote);
+    ovn_db_init(&c->sb, &sb_class, NULL);
+    ovsdb_idl_set_leader_only(c->sb.loop.idl, false);
+    encaps_indexes_init(&c->encaps_indexes, c->local.loop.idl);
+    chassis_indexes_init(&c->chassis_indexes, c->sb.loop.idl);
+    free(local_remote);
+
+    /* Nothing to report before the first pass. */
+    c->local.loop.cur_cfg = c->local.loop.next_cfg = -1;
+}
+
+static void
+controller_destroy(struct controller *c)
+{
+    ovn_db_destroy(&c->local);
+    ovn_db_destroy(&c->sb);
+    troubles_destroy(&c->config_troubles);
+    troubles_destroy(&c->chassis_troubles);
+    troubles_destroy(&c->encaps_troubles);
+    free(c->chassis_override);
+    free(c->registered);
+    free(c->bridge);
+    dns_resolve_destroy();
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct controller c = { .state = STATE_RUNNING };
+    struct unixctl_server *unixctl;
+
+    controller_init(&c, argc, argv);
+    unixctl = ovn_daemon_start();
+    register_commands(&c);
+    daemonize_complete();
+
+    while (c.state != STATE_EXITING) {
+        controller_run(&c);
+        unixctl_server_run(unixctl);
+        unixctl_server_wait(unixctl);
+        if (c.state == STATE_EXITING) {
+            poll_immediate_wake();
+        }
+        poll_block();
+    }
+
+    unixctl_server_destroy(unixctl);
+    controller_destroy(&c);
+    return EXIT_SUCCESS;
+}
