@@ -9,9 +9,13 @@ TESTSUITE_AT = \
 	tests/macros.at \
 	tests/ipsec-macros.at \
 	tests/ovs-monitor-ipsec.at \
+	tests/ovn-macros.at \
 	tests/lib.at \
 	tests/ipsec.at \
-	tests/guard.at
+	tests/guard.at \
+	tests/ovn-schema.at \
+	tests/ovn-northd.at \
+	tests/ovn-controller.at
 
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in
 
@@ -50,9 +54,12 @@ tests_unit_SOURCES = \
 	tests/unit-peer.c \
 	tests/unit-strongswan.c \
 	tests/unit-tunnel.c \
+	tests/unit-tunnel-id.c \
 	tests/unit-guard.c \
 	tests/unit-wire.c \
 	tests/unit-wire.h \
 	tests/unit-xfrm.c
 tests_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/ipsec
-tests_unit_LDADD = ipsec/libipsec.a lib/libcommon.a $(OVS_LIBS) $(OPENSSL_LIBS)
+tests_unit_LDADD = \
+	ipsec/libipsec.a ovn/controller/libcontroller.a lib/libcommon.a \
+	$(OVS_LIBS) $(OPENSSL_LIBS)

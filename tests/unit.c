@@ -23,6 +23,7 @@ static const struct {
     { "peer", unit_peer },
     { "strongswan", unit_strongswan },
     { "tunnel", unit_tunnel },
+    { "tunnel-id", unit_tunnel_id },
     { "guard", unit_guard },
     { "guard-denied", unit_guard_denied },
     { "guard-esp", unit_guard_esp },

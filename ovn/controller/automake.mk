@@ -2,17 +2,21 @@
 # Copyright (C) The OVN IPsec Authors
 
 bin_PROGRAMS += ovn/controller/ovn-controller
-ovn_controller_ovn_controller_SOURCES = \
+ovn_controller_ovn_controller_SOURCES = ovn/controller/ovn-controller.c
+ovn_controller_ovn_controller_LDADD = \
+	ovn/controller/libcontroller.a \
+	ovn/lib/libovn.a lib/libcommon.a $(OVS_LIBS)
+
+# All but main(), so that tests can link with it.
+noinst_LIBRARIES += ovn/controller/libcontroller.a
+ovn_controller_libcontroller_a_SOURCES = \
 	ovn/controller/br-int.c \
 	ovn/controller/br-int.h \
 	ovn/controller/chassis.c \
 	ovn/controller/chassis.h \
-	ovn/controller/config.c \
-	ovn/controller/config.h \
 	ovn/controller/encaps.c \
 	ovn/controller/encaps.h \
-	ovn/controller/ovn-controller.c \
+	ovn/controller/local-config.c \
+	ovn/controller/local-config.h \
 	ovn/controller/tunnel-id.c \
 	ovn/controller/tunnel-id.h
-ovn_controller_ovn_controller_LDADD = \
-	ovn/lib/libovn.a lib/libcommon.a $(OVS_LIBS)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "openvswitch/vlog.h"
-#include "ovn/controller/config.h"
+#include "ovn/controller/local-config.h"
 #include "smap.h"
 #include "vswitch-idl.h"
 
@@ -32,25 +32,26 @@ static void
 create(struct ovsdb_idl_txn *txn, const struct ovsrec_open_vswitch *ovs,
        const char *name)
 {
-    struct ovsrec_interface *iface = ovsrec_interface_insert(txn);
+    struct ovsrec_bridge *br = ovsrec_bridge_insert(txn);
     struct ovsrec_port *port = ovsrec_port_insert(txn);
-    struct ovsrec_bridge *bridge = ovsrec_bridge_insert(txn);
+    struct ovsrec_interface *iface = ovsrec_interface_insert(txn);
 
     VLOG_INFO("creating integration bridge %s", name);
     ovsrec_interface_set_name(iface, name);
     ovsrec_interface_set_type(iface, "internal");
+    ovsrec_bridge_set_name(br, name);
     ovsrec_port_set_name(port, name);
     ovsrec_port_set_interfaces(port, &iface, 1);
-    ovsrec_bridge_set_name(bridge, name);
-    ovsrec_bridge_set_ports(bridge, &port, 1);
-    ovsrec_bridge_set_fail_mode(bridge, "secure");
-    ovsrec_open_vswitch_update_bridges_addvalue(ovs, bridge);
+    ovsrec_bridge_set_datapath_type(br, "system");
+    ovsrec_bridge_set_fail_mode(br, "secure");
+    ovsrec_bridge_set_ports(br, &port, 1);
+    ovsrec_open_vswitch_update_bridges_addvalue(ovs, br);
 }
 
 /* Flows decide what passes, nothing else may: neither when there are none,
  * nor hidden ones for a controller. */
 static void
-repair(const struct ovsrec_bridge *bridge, const struct config *config)
+repair(const struct ovsrec_bridge *bridge, const struct local_config *config)
 {
     if (!bridge->fail_mode || strcmp(bridge->fail_mode, "secure")) {
         ovsrec_bridge_set_fail_mode(bridge, "secure");
@@ -70,7 +71,7 @@ repair(const struct ovsrec_bridge *bridge, const struct config *config)
  * committed. */
 const struct ovsrec_bridge *
 br_int_run(struct ovsdb_idl_txn *txn, const struct ovsrec_open_vswitch *ovs,
-           const struct config *config)
+           const struct local_config *config)
 {
     const struct ovsrec_bridge *bridge = br_int_find(ovs, config->bridge);
 

@@ -6,7 +6,7 @@
 
 /* The integration bridge, to which the tunnels are attached. */
 
-struct config;
+struct local_config;
 struct ovsdb_idl_txn;
 struct ovsrec_bridge;
 struct ovsrec_open_vswitch;
@@ -15,6 +15,6 @@ const struct ovsrec_bridge *br_int_find(const struct ovsrec_open_vswitch *,
                                         const char *name);
 const struct ovsrec_bridge *br_int_run(struct ovsdb_idl_txn *,
                                        const struct ovsrec_open_vswitch *,
-                                       const struct config *);
+                                       const struct local_config *);
 
 #endif /* br-int.h */

@@ -8,7 +8,7 @@
 #include "ovn/controller/chassis.h"
 
 #include "openvswitch/vlog.h"
-#include "ovn/controller/config.h"
+#include "ovn/controller/local-config.h"
 #include "ovn/lib/ovn-sb-idl.h"
 #include "ovn/lib/troubles.h"
 #include "smap.h"
@@ -60,7 +60,7 @@ chassis_private_find(const struct chassis_indexes *indexes, const char *name)
 
 static const struct sbrec_encap *
 find_encap(const struct chassis_indexes *indexes,
-           const struct config_encap *wanted)
+           const struct local_encap *wanted)
 {
     struct sbrec_encap *key
         = sbrec_encap_index_init_row(indexes->encap_by_type_and_ip);
@@ -74,7 +74,7 @@ find_encap(const struct chassis_indexes *indexes,
 }
 
 static struct sbrec_encap *
-insert_encap(const struct chassis_ctx *ctx, const struct config_encap *wanted)
+insert_encap(const struct chassis_ctx *ctx, const struct local_encap *wanted)
 {
     struct sbrec_encap *encap = sbrec_encap_insert(ctx->txn);
 
@@ -103,7 +103,7 @@ update_encap_options(const struct chassis_ctx *ctx,
 /* Returns our row for 'wanted', made if need be, or null if another chassis
  * has that address. */
 static struct sbrec_encap *
-claim_encap(const struct chassis_ctx *ctx, const struct config_encap *wanted)
+claim_encap(const struct chassis_ctx *ctx, const struct local_encap *wanted)
 {
     const struct sbrec_encap *encap = find_encap(ctx->indexes, wanted);
 
@@ -128,7 +128,7 @@ claim_encap(const struct chassis_ctx *ctx, const struct config_encap *wanted)
 static struct sbrec_encap **
 claim_encaps(const struct chassis_ctx *ctx, size_t *n)
 {
-    const struct config *config = ctx->config;
+    const struct local_config *config = ctx->config;
     struct sbrec_encap **encaps = xcalloc(config->n_encaps, sizeof *encaps);
 
     *n = 0;
@@ -189,7 +189,7 @@ static void
 update_other_config(const struct chassis_ctx *ctx,
                     const struct sbrec_chassis *chassis)
 {
-    const struct config *config = ctx->config;
+    const struct local_config *config = ctx->config;
     struct smap other_config;
 
     smap_clone(&other_config, &chassis->other_config);
@@ -208,7 +208,7 @@ static void
 update_chassis(const struct chassis_ctx *ctx,
                const struct sbrec_chassis *chassis)
 {
-    const struct config *config = ctx->config;
+    const struct local_config *config = ctx->config;
 
     if (strcmp(chassis->hostname, config->hostname)) {
         sbrec_chassis_set_hostname(chassis, config->hostname);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct config;
+struct local_config;
 struct ovsdb_idl;
 struct ovsdb_idl_index;
 struct ovsdb_idl_txn;
@@ -28,7 +28,7 @@ struct chassis_indexes {
 struct chassis_ctx {
     struct ovsdb_idl_txn *txn;              /* Southbound. */
     const struct chassis_indexes *indexes;
-    const struct config *config;
+    const struct local_config *config;
     const struct ovsrec_bridge *br_int;     /* Null if there is none yet. */
     struct troubles *troubles;
 };

@@ -18,7 +18,7 @@
 #include "chassis-name.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
-#include "ovn/controller/config.h"
+#include "ovn/controller/local-config.h"
 #include "ovn/controller/tunnel-id.h"
 #include "ovn/lib/ovn-sb-idl.h"
 #include "ovn/lib/troubles.h"
@@ -88,13 +88,13 @@ family_of(const char *ip)
 /* Returns our default or first address of 'type' in the family of
  * 'remote_ip', or null. */
 static const char *
-first_local_ip(const struct config *config, const char *type,
+first_local_ip(const struct local_config *config, const char *type,
                const char *remote_ip)
 {
     const char *first = NULL;
 
     for (size_t i = 0; i < config->n_encaps; i++) {
-        const struct config_encap *encap = &config->encaps[i];
+        const struct local_encap *encap = &config->encaps[i];
 
         if ((!first || encap->is_default)
             && !strcmp(encap->type, type)
@@ -112,7 +112,8 @@ first_local_ip(const struct config *config, const char *type,
  * made goes from wherever its local_ip says, or else from our first
  * address. */
 static char *
-port_tunnel_id(const struct config *config, const struct ovsrec_port *port)
+port_tunnel_id(const struct local_config *config,
+               const struct ovsrec_port *port)
 {
     const char *s = smap_get(&port->external_ids, TUNNEL_KEY);
     const struct ovsrec_interface *iface;
@@ -230,7 +231,7 @@ add_ipsec_options(const struct sbrec_sb_global *sb_global,
 static void
 tunnel_init(struct pass *pass, struct tunnel *tunnel)
 {
-    const struct config *config = pass->ctx->config;
+    const struct local_config *config = pass->ctx->config;
 
     tunnel->id = tunnel_id_format(tunnel->chassis->name, tunnel->remote->ip,
                                   tunnel->local_ip);
@@ -420,7 +421,7 @@ run_tunnel(struct pass *pass, const struct sbrec_chassis *chassis,
 /* Which tunnels there should be. */
 
 static bool
-have_type(const struct config *config, const char *type)
+have_type(const struct local_config *config, const char *type)
 {
     for (size_t i = 0; i < config->n_encaps; i++) {
         if (!strcmp(config->encaps[i].type, type)) {
@@ -432,7 +433,8 @@ have_type(const struct config *config, const char *type)
 
 /* Returns the best tunnel type that 'chassis' has and we have too, or null. */
 static const char *
-choose_type(const struct config *config, const struct sbrec_chassis *chassis)
+choose_type(const struct local_config *config,
+            const struct sbrec_chassis *chassis)
 {
     const char *best = NULL;
 
@@ -448,7 +450,7 @@ choose_type(const struct config *config, const struct sbrec_chassis *chassis)
 }
 
 static bool
-shares_transport_zone(const struct config *config,
+shares_transport_zone(const struct local_config *config,
                       const struct sbrec_chassis *chassis)
 {
     if (!chassis->n_transport_zones) {
@@ -464,7 +466,7 @@ shares_transport_zone(const struct config *config,
 }
 
 static bool
-is_peer(const struct config *config, const struct sbrec_chassis *chassis)
+is_peer(const struct local_config *config, const struct sbrec_chassis *chassis)
 {
     bool is_remote = smap_get_bool(&chassis->other_config, "is-remote",
                                    false);
@@ -518,10 +520,10 @@ static void
 run_remote(struct pass *pass, const struct sbrec_chassis *chassis,
            const struct sbrec_encap *remote)
 {
-    const struct config *config = pass->ctx->config;
+    const struct local_config *config = pass->ctx->config;
 
     for (size_t i = 0; i < config->n_encaps; i++) {
-        const struct config_encap *local = &config->encaps[i];
+        const struct local_encap *local = &config->encaps[i];
 
         if (!strcmp(local->type, remote->type)
             && family_of(local->ip) == family_of(remote->ip)) {
@@ -533,7 +535,7 @@ run_remote(struct pass *pass, const struct sbrec_chassis *chassis,
 static void
 run_chassis(struct pass *pass, const struct sbrec_chassis *chassis)
 {
-    const struct config *config = pass->ctx->config;
+    const struct local_config *config = pass->ctx->config;
     const char *type;
 
     if (!is_peer(config, chassis) || !check_name(pass, chassis)) {

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-struct config;
+struct local_config;
 struct ovsdb_idl;
 struct ovsdb_idl_index;
 struct ovsdb_idl_txn;
@@ -32,7 +32,7 @@ struct encaps_ctx {
     const struct encaps_indexes *indexes;
     const struct ovsrec_open_vswitch *ovs;
     const struct ovsrec_bridge *br_int;
-    const struct config *config;
+    const struct local_config *config;
     struct ovsdb_idl *sb;
     struct troubles *troubles;
 };

@@ -17,7 +17,7 @@
 #include "openvswitch/vlog.h"
 #include "ovn/controller/br-int.h"
 #include "ovn/controller/chassis.h"
-#include "ovn/controller/config.h"
+#include "ovn/controller/local-config.h"
 #include "ovn/controller/encaps.h"
 #include "ovn/lib/ovn-daemon.h"
 #include "ovn/lib/ovn-db.h"
@@ -62,7 +62,7 @@ struct pass {
     struct ovsdb_idl_txn *local_txn, *sb_txn;   /* Each may be null. */
     const struct ovsrec_open_vswitch *ovs;
     const struct ovsrec_bridge *br_int;         /* Null: not there yet. */
-    struct config config;
+    struct local_config config;
 };
 
 static const struct ovn_db_column local_columns[] = {
@@ -273,7 +273,7 @@ controller_work(struct controller *c, struct pass *pass)
     } else {
         pass->br_int = br_int_find(pass->ovs, pass->config.bridge);
     }
-    if (ovn_db_is_usable(&c->sb) && config_is_complete(&pass->config)) {
+    if (ovn_db_is_usable(&c->sb) && local_config_is_complete(&pass->config)) {
         report_cfg(c, pass);
         run_chassis(c, pass);
         run_encaps(c, pass);
@@ -317,7 +317,7 @@ static void
 run_pass(struct controller *c, struct pass *pass)
 {
     troubles_begin(&c->config_troubles);
-    config_read(&pass->config, pass->ovs, c->chassis_override,
+    local_config_read(&pass->config, pass->ovs, c->chassis_override,
                 &c->config_troubles);
     troubles_end(&c->config_troubles);
 
@@ -329,7 +329,7 @@ run_pass(struct controller *c, struct pass *pass)
     } else if (c->state == STATE_CLEANUP) {
         controller_clean_up(c, pass);
     }
-    config_destroy(&pass->config);
+    local_config_destroy(&pass->config);
 }
 
 static void

@@ -41,6 +41,10 @@ ovn_db_init(struct ovn_db *db, const struct ovn_db_class *class,
         .probe_interval = -1,
         .unusable_since = time_msec(),
     };
+    /* When the schema is converted, the server should drop the connection: to
+     * a client that is aware of changes, the news can come before the new
+     * schema, and then it goes on with the old one. */
+    ovsdb_idl_set_db_change_aware(idl, false);
     for (size_t i = 0; i < class->n_columns; i++) {
         ovsdb_idl_add_column(idl, class->columns[i].column);
         if (class->columns[i].write_only) {
@@ -87,6 +91,7 @@ ovn_db_set_remote(struct ovn_db *db, const char *remote)
     free(db->remote);
     db->remote = nullable_xstrdup(remote);
     db->unusable_since = time_msec();
+    db->answers = false;
     ovsdb_idl_set_remote(db->loop.idl, remote, true);
     apply_probe_interval(db);
 }
@@ -155,7 +160,7 @@ report_silence(struct ovn_db *db)
     const struct ovn_db_class *class = db->class;
     int error = ovsdb_idl_get_last_error(db->loop.idl);
 
-    if (error) {
+    if (error && !db->answers) {
         troubles_add(&db->troubles, VLL_WARN, class->title,
                      "%s: cannot connect to %s (%s): is its ovsdb-server "
                      "running?  %s says where it is; trying on",
@@ -178,7 +183,9 @@ report_schema(struct ovn_db *db, const char *missing)
 
     troubles_add(&db->troubles, VLL_ERR, class->title,
                  "%s: the schema of %s at %s is too old, without %s; convert "
-                 "it with \"ovsdb-client convert %s %s\"; waiting for that",
+                 "it with \"ovsdb-client convert %s %s\" and then restart "
+                 "its ovsdb-server, which may go on announcing the old one; "
+                 "waiting for that",
                  class->title, class->idl_class->database, db->remote,
                  missing, db->remote, class->schema);
 }
@@ -191,23 +198,45 @@ is_silent(const struct ovn_db *db)
                 || !ovsdb_idl_is_connected(db->loop.idl)));
 }
 
-static void
-report(struct ovn_db *db)
+/* When a silence becomes worth a line in the log. */
+static long long int
+silence_deadline(const struct ovn_db *db)
 {
-    bool silent = is_silent(db);
-    char *missing = (!db->remote || silent) ? NULL : missing_columns(db);
+    return (db->unusable_since == LLONG_MAX
+            ? LLONG_MAX : db->unusable_since + PATIENCE_MS);
+}
 
+static void
+note_silence(struct ovn_db *db, bool silent)
+{
     if (!silent) {
         db->unusable_since = LLONG_MAX;
     } else if (db->unusable_since == LLONG_MAX) {
         db->unusable_since = time_msec();
+        db->answers = false;
+    } else if (ovsdb_idl_is_connected(db->loop.idl)) {
+        db->answers = true;
     }
+}
 
+/* Keeps 'db->troubles' up to date.  While a silence is short, it keeps what
+ * it said before. */
+static void
+report(struct ovn_db *db)
+{
+    bool silent = is_silent(db);
+    char *missing;
+
+    note_silence(db, silent);
+    if (silent && time_msec() < silence_deadline(db)) {
+        return;
+    }
+    missing = db->remote && !silent ? missing_columns(db) : NULL;
     troubles_begin(&db->troubles);
-    if (missing) {
-        report_schema(db, missing);
-    } else if (silent && time_msec() >= db->unusable_since + PATIENCE_MS) {
+    if (silent) {
         report_silence(db);
+    } else if (missing) {
+        report_schema(db, missing);
     }
     troubles_end(&db->troubles);
     free(missing);
@@ -230,11 +259,9 @@ ovn_db_run(struct ovn_db *db)
 void
 ovn_db_commit_and_wait(struct ovn_db *db)
 {
-    if (!ovsdb_idl_loop_commit_and_wait(&db->loop)) {
-        db->failures++;
-    }
-    if (is_silent(db) && shash_is_empty(&db->troubles.by_subject)) {
-        poll_timer_wait_until(db->unusable_since + PATIENCE_MS);
+    ovsdb_idl_loop_commit_and_wait(&db->loop);
+    if (is_silent(db) && time_msec() < silence_deadline(db)) {
+        poll_timer_wait_until(silence_deadline(db));
     }
 }
 

@@ -49,7 +49,7 @@ struct ovn_db {
     int probe_interval;         /* In ms; negative: the default. */
     long long int unusable_since; /* In terms of time_msec(); LLONG_MAX while
                                    * it is usable. */
-    unsigned int failures;      /* Number of transactions that failed. */
+    bool answers;               /* Did any server answer since then? */
     struct troubles troubles;
 };
 

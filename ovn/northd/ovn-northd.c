@@ -101,7 +101,8 @@ find_obstacle(const struct northd *northd)
         return OBSTACLE_UNKNOWN;
     }
     if (!northd->tunnel_plane_only
-        && (nbrec_logical_switch_first(nb) || nbrec_logical_router_first(nb))) {
+        && (nbrec_logical_switch_first(nb)
+            || nbrec_logical_router_first(nb))) {
         return OBSTACLE_LOGICAL_NETWORK;
     }
     return OBSTACLE_NONE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (C) The OVN IPsec Authors */
 
-#ifndef CONFIG_H_OVN
-#define CONFIG_H_OVN 1
+#ifndef LOCAL_CONFIG_H
+#define LOCAL_CONFIG_H 1
 
 /* What the operator of this host wants: Open_vSwitch:external_ids as a value.
  *
@@ -15,13 +15,13 @@
 struct ovsrec_open_vswitch;
 
 /* An address where this chassis takes tunnels of one type. */
-struct config_encap {
+struct local_encap {
     const char *type;           /* Static: "geneve", "stt", "vxlan". */
     char *ip;
     bool is_default;
 };
 
-struct config {
+struct local_config {
     char *chassis;              /* Null if it is missing. */
     char *hostname;
     char *remote;               /* Southbound database; null if missing. */
@@ -31,7 +31,7 @@ struct config {
     char *datapath_type;        /* Wanted; null: as it is. */
     char *iface_types;          /* What ovs-vswitchd has, comma separated. */
 
-    struct config_encap *encaps;
+    struct local_encap *encaps;
     size_t n_encaps;            /* 0: missing. */
     bool csum;                  /* Others should use checksums to us. */
     char *tos, *df_default;     /* For our tunnels; null if absent. */
@@ -43,9 +43,10 @@ struct config {
 /* How good a tunnel type is, from 1; 0 if it is none of OVN's. */
 int tunnel_type_rank(const char *type);
 
-void config_read(struct config *, const struct ovsrec_open_vswitch *,
-                 const char *chassis, struct troubles *);
-void config_destroy(struct config *);
-bool config_is_complete(const struct config *);
+void local_config_read(struct local_config *,
+                       const struct ovsrec_open_vswitch *,
+                       const char *chassis, struct troubles *);
+void local_config_destroy(struct local_config *);
+bool local_config_is_complete(const struct local_config *);
 
-#endif /* config.h */
+#endif /* local-config.h */

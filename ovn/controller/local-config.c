@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (C) The OVN IPsec Authors */
 
-/* See config.h.  The keys are those of ovn-controller(8). */
+/* See local-config.h.  The keys are those of ovn-controller(8). */
 
 #include <config.h>
 
-#include "ovn/controller/config.h"
+#include "ovn/controller/local-config.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ tunnel_type_rank(const char *type)
     return 0;
 }
 
-/* The row and what config_read() found out so far. */
+/* The row and what local_config_read() found out so far. */
 struct reader {
     const struct smap *ids;
     const char *chassis;        /* May be null. */
@@ -160,18 +160,18 @@ check_ip(const struct reader *r, const char *ip)
 }
 
 static void
-add_encap(struct config *config, const char *type, const char *ip,
+add_encap(struct local_config *config, const char *type, const char *ip,
           bool is_default)
 {
     config->encaps = xrealloc(config->encaps, (config->n_encaps + 1)
                                               * sizeof *config->encaps);
-    config->encaps[config->n_encaps++] = (struct config_encap) {
+    config->encaps[config->n_encaps++] = (struct local_encap) {
         .type = type, .ip = xstrdup(ip), .is_default = is_default,
     };
 }
 
 static void
-add_encaps_of_type(struct config *config, const char *type,
+add_encaps_of_type(struct local_config *config, const char *type,
                    const struct svec *ips, const char *default_ip)
 {
     for (size_t i = 0; i < ips->n; i++) {
@@ -183,7 +183,7 @@ add_encaps_of_type(struct config *config, const char *type,
 }
 
 static void
-read_encaps(const struct reader *r, struct config *config)
+read_encaps(const struct reader *r, struct local_config *config)
 {
     const char *default_ip = get(r, "ovn-encap-ip-default");
     struct svec types, ips;
@@ -233,7 +233,7 @@ read_probe_interval(const struct reader *r)
 }
 
 static void
-read_transport_zones(const struct reader *r, struct config *config)
+read_transport_zones(const struct reader *r, struct local_config *config)
 {
     const char *zones = get(r, "ovn-transport-zones");
 
@@ -245,8 +245,9 @@ read_transport_zones(const struct reader *r, struct config *config)
  * null, as external_ids:system-id says.  Adds to 'troubles' what is missing
  * and what makes no sense.  The caller must destroy 'config'. */
 void
-config_read(struct config *config, const struct ovsrec_open_vswitch *ovs,
-            const char *chassis, struct troubles *troubles)
+local_config_read(struct local_config *config,
+                  const struct ovsrec_open_vswitch *ovs,
+                  const char *chassis, struct troubles *troubles)
 {
     struct reader r = { .ids = &ovs->external_ids, .troubles = troubles };
 
@@ -258,7 +259,7 @@ config_read(struct config *config, const struct ovsrec_open_vswitch *ovs,
         missing(&r, "the southbound database", "ovn-remote=ssl:ADDRESS:6642");
     }
 
-    *config = (struct config) {
+    *config = (struct local_config) {
         .chassis = nullable_xstrdup(r.chassis),
         .hostname = read_hostname(&r),
         .remote = nullable_xstrdup(get(&r, "ovn-remote")),
@@ -279,7 +280,7 @@ config_read(struct config *config, const struct ovsrec_open_vswitch *ovs,
 
 /* Frees what 'config' contains. */
 void
-config_destroy(struct config *config)
+local_config_destroy(struct local_config *config)
 {
     free(config->chassis);
     free(config->hostname);
@@ -298,7 +299,7 @@ config_destroy(struct config *config)
 
 /* Returns true if 'config' says enough to register a chassis. */
 bool
-config_is_complete(const struct config *config)
+local_config_is_complete(const struct local_config *config)
 {
     return config->chassis && config->remote && config->n_encaps;
 }
