@@ -20,3 +20,7 @@ ovn_controller_libcontroller_a_SOURCES = \
 	ovn/controller/local-config.h \
 	ovn/controller/tunnel-id.c \
 	ovn/controller/tunnel-id.h
+
+man_MANS += ovn/controller/ovn-controller.8
+EXTRA_DIST += ovn/controller/ovn-controller.8.in
+CLEANFILES += ovn/controller/ovn-controller.8

@@ -568,6 +568,23 @@ remove_rest(struct pass *pass)
     }
 }
 
+/* Encryption needs a name that a certificate can be held to on our side,
+ * too. */
+static void
+check_own_name(const struct pass *pass)
+{
+    const char *name = pass->ctx->config->chassis;
+    char *reason = chassis_name_check(name);
+
+    if (reason && pass->sb_global->ipsec) {
+        troubles_add(pass->ctx->troubles, VLL_ERR, name,
+                     "encryption is on, but the name of this chassis, "
+                     "\"%s\", %s: no other chassis will have a tunnel to "
+                     "it; set another external_ids:system-id", name, reason);
+    }
+    free(reason);
+}
+
 /* Makes the tunnels of the bridge be those to all other chassis. */
 void
 encaps_run(const struct encaps_ctx *ctx)
@@ -580,6 +597,7 @@ encaps_run(const struct encaps_ctx *ctx)
     };
     const struct sbrec_chassis *chassis;
 
+    check_own_name(&pass);
     collect_ports(&pass);
     SBREC_CHASSIS_FOR_EACH (chassis, ctx->sb) {
         run_chassis(&pass, chassis);

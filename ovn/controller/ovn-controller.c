@@ -42,6 +42,11 @@ enum state {
     STATE_EXITING,
 };
 
+/* Versions of the replicas that some work was done on. */
+struct inputs {
+    unsigned int local, sb;     /* As ovsdb_idl_get_seqno(). */
+};
+
 struct controller {
     enum state state;
     long long int exit_deadline;    /* In terms of time_msec(). */
@@ -49,6 +54,9 @@ struct controller {
     struct ovn_db local, sb;
     struct encaps_indexes encaps_indexes;
     struct chassis_indexes chassis_indexes;
+
+    /* What the rows and the tunnels are up to date with. */
+    struct inputs chassis_inputs, encaps_inputs;
 
     char *chassis_override;     /* -n or system-id-override, or null. */
     char *registered;           /* Name of our rows, or null. */
@@ -130,6 +138,21 @@ static const struct ovn_db_class sb_class = {
 
 /* A pass. */
 
+/* Returns true if nothing changed since 'done'. */
+static bool
+is_up_to_date(const struct controller *c, const struct inputs *done)
+{
+    return (done->local == ovsdb_idl_get_seqno(c->local.loop.idl)
+            && done->sb == ovsdb_idl_get_seqno(c->sb.loop.idl));
+}
+
+static void
+set_up_to_date(const struct controller *c, struct inputs *done)
+{
+    done->local = ovsdb_idl_get_seqno(c->local.loop.idl);
+    done->sb = ovsdb_idl_get_seqno(c->sb.loop.idl);
+}
+
 static void
 replace_string(char **dst, const char *src)
 {
@@ -168,7 +191,9 @@ forget_old_name(struct controller *c, const char *name)
 static void
 run_chassis(struct controller *c, const struct pass *pass)
 {
-    if (!pass->sb_txn || !forget_old_name(c, pass->config.chassis)) {
+    if (!pass->sb_txn || !pass->br_int
+        || is_up_to_date(c, &c->chassis_inputs)
+        || !forget_old_name(c, pass->config.chassis)) {
         return;
     }
     troubles_begin(&c->chassis_troubles);
@@ -180,6 +205,7 @@ run_chassis(struct controller *c, const struct pass *pass)
         .troubles = &c->chassis_troubles,
     });
     troubles_end(&c->chassis_troubles);
+    set_up_to_date(c, &c->chassis_inputs);
 }
 
 /* Removes the tunnels from the bridge that was the integration bridge
@@ -198,17 +224,17 @@ forget_old_bridge(struct controller *c, const struct pass *pass)
 }
 
 static void
-run_encaps(struct controller *c, const struct pass *pass)
+run_encaps__(struct controller *c, const struct pass *pass)
 {
     const struct sbrec_sb_global *sb_global
         = sbrec_sb_global_first(c->sb.loop.idl);
 
-    if (!pass->local_txn || !pass->br_int || !sb_global
-        || !chassis_find(&c->chassis_indexes, pass->config.chassis)) {
+    if (!sb_global) {
+        troubles_add(&c->encaps_troubles, VLL_WARN, "SB_Global",
+                     "the southbound database has no row in SB_Global, which "
+                     "ovn-northd makes: is that running?");
         return;
     }
-    forget_old_bridge(c, pass);
-    troubles_begin(&c->encaps_troubles);
     encaps_run(&(struct encaps_ctx) {
         .txn = pass->local_txn,
         .indexes = &c->encaps_indexes,
@@ -218,10 +244,24 @@ run_encaps(struct controller *c, const struct pass *pass)
         .sb = c->sb.loop.idl,
         .troubles = &c->encaps_troubles,
     });
-    troubles_end(&c->encaps_troubles);
 
     /* When this transaction has been committed, 'cur_cfg' will say so. */
     c->local.loop.next_cfg = sb_global->nb_cfg;
+}
+
+static void
+run_encaps(struct controller *c, const struct pass *pass)
+{
+    if (!pass->local_txn || !pass->br_int
+        || is_up_to_date(c, &c->encaps_inputs)
+        || !chassis_find(&c->chassis_indexes, pass->config.chassis)) {
+        return;
+    }
+    forget_old_bridge(c, pass);
+    troubles_begin(&c->encaps_troubles);
+    run_encaps__(c, pass);
+    troubles_end(&c->encaps_troubles);
+    set_up_to_date(c, &c->encaps_inputs);
 }
 
 static void
@@ -356,9 +396,19 @@ commit_local(struct controller *c)
 {
     int64_t cur_cfg = c->local.loop.cur_cfg;
 
-    ovn_db_commit_and_wait(&c->local);
+    if (!ovn_db_commit_and_wait(&c->local)) {
+        c->encaps_inputs = (struct inputs) { .local = 0 };
+    }
     if (c->local.loop.cur_cfg != cur_cfg) {
         poll_immediate_wake();
+    }
+}
+
+static void
+commit_southbound(struct controller *c)
+{
+    if (!ovn_db_commit_and_wait(&c->sb)) {
+        c->chassis_inputs = (struct inputs) { .local = 0 };
     }
 }
 
@@ -378,7 +428,7 @@ controller_run(struct controller *c)
     }
     run_exit_deadline(c);
     commit_local(c);
-    ovn_db_commit_and_wait(&c->sb);
+    commit_southbound(c);
 }
 
 /* Control socket. */

@@ -255,14 +255,18 @@ ovn_db_run(struct ovn_db *db)
 }
 
 /* Commits what was written since ovn_db_run(), without waiting for the
- * outcome, and makes poll_block() wake when something is to be done. */
-void
+ * outcome, and makes poll_block() wake when something is to be done.  Returns
+ * false if a transaction turns out to have failed, so that its work is to be
+ * done again. */
+bool
 ovn_db_commit_and_wait(struct ovn_db *db)
 {
-    ovsdb_idl_loop_commit_and_wait(&db->loop);
+    int retval = ovsdb_idl_loop_commit_and_wait(&db->loop);
+
     if (is_silent(db) && time_msec() < silence_deadline(db)) {
         poll_timer_wait_until(silence_deadline(db));
     }
+    return retval != 0;
 }
 
 /* Returns "connected" or "not connected". */

@@ -62,7 +62,7 @@ void ovn_db_set_probe_interval(struct ovn_db *, int msecs);
 
 struct ovsdb_idl_txn *ovn_db_run(struct ovn_db *);
 bool ovn_db_is_usable(const struct ovn_db *);
-void ovn_db_commit_and_wait(struct ovn_db *);
+bool ovn_db_commit_and_wait(struct ovn_db *);
 
 const char *ovn_db_connection_status(const struct ovn_db *);
 

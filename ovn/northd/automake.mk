@@ -7,3 +7,7 @@ ovn_northd_ovn_northd_SOURCES = \
 	ovn/northd/global.h \
 	ovn/northd/ovn-northd.c
 ovn_northd_ovn_northd_LDADD = ovn/lib/libovn.a lib/libcommon.a $(OVS_LIBS)
+
+man_MANS += ovn/northd/ovn-northd.8
+EXTRA_DIST += ovn/northd/ovn-northd.8.in
+CLEANFILES += ovn/northd/ovn-northd.8
