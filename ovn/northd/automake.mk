@@ -5,7 +5,9 @@ bin_PROGRAMS += ovn/northd/ovn-northd
 ovn_northd_ovn_northd_SOURCES = \
 	ovn/northd/global.c \
 	ovn/northd/global.h \
-	ovn/northd/ovn-northd.c
+	ovn/northd/ovn-northd.c \
+	ovn/northd/rbac.c \
+	ovn/northd/rbac.h
 ovn_northd_ovn_northd_LDADD = ovn/lib/libovn.a lib/libcommon.a $(OVS_LIBS)
 
 man_MANS += ovn/northd/ovn-northd.8

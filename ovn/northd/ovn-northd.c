@@ -23,6 +23,7 @@
 #include "ovn/lib/ovn-nb-idl.h"
 #include "ovn/lib/ovn-sb-idl.h"
 #include "ovn/northd/global.h"
+#include "ovn/northd/rbac.h"
 #include "smap.h"
 #include "timeval.h"
 #include "unixctl.h"
@@ -81,6 +82,12 @@ static const struct ovn_db_column sb_columns[] = {
     {&sbrec_chassis_private_col_chassis, false},
     {&sbrec_chassis_private_col_nb_cfg, false},
     {&sbrec_chassis_private_col_nb_cfg_timestamp, false},
+    {&sbrec_rbac_role_col_name, false},
+    {&sbrec_rbac_role_col_permissions, false},
+    {&sbrec_rbac_permission_col_table, false},
+    {&sbrec_rbac_permission_col_authorization, false},
+    {&sbrec_rbac_permission_col_insert_delete, false},
+    {&sbrec_rbac_permission_col_update, false},
 };
 
 static const struct ovn_db_class sb_class = {
@@ -192,6 +199,7 @@ northd_run(struct northd *northd)
             .now = time_wall_msec(),
             .troubles = &northd->troubles,
         });
+        rbac_run(northd->sb.loop.idl, sb_txn);
     }
     troubles_end(&northd->troubles);
     ovn_db_commit_and_wait(&northd->nb);
@@ -339,6 +347,7 @@ northd_init(struct northd *northd, int argc, char *argv[])
     troubles_init(&northd->troubles);
     ovn_db_init(&northd->nb, &nb_class, nb_remote);
     ovn_db_init(&northd->sb, &sb_class, sb_remote);
+    rbac_init(northd->sb.loop.idl);
     free(nb_remote);
     free(sb_remote);
 }
