@@ -15,9 +15,11 @@ TESTSUITE_AT = \
 	tests/guard.at \
 	tests/ovn-schema.at \
 	tests/ovn-northd.at \
-	tests/ovn-controller.at
+	tests/ovn-controller.at \
+	tests/ovs-pki.at
 
-EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in
+EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in \
+	tests/ovs-pki-ike.sh
 
 tests/package.m4: $(top_builddir)/config.status
 	$(AM_V_GEN)$(MKDIR_P) tests && { \
