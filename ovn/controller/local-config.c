@@ -61,8 +61,10 @@ get_bool(const struct reader *r, const char *key, bool fallback)
 {
     const char *value = get(r, key);
 
-    return value ? !strcmp(value, fallback ? "false" : "true") != fallback
-                 : fallback;
+    if (!value) {
+        return fallback;
+    }
+    return fallback ? strcmp(value, "false") != 0 : !strcmp(value, "true");
 }
 
 static void

@@ -58,6 +58,7 @@ struct controller {
     /* What the rows and the tunnels are up to date with. */
     struct inputs chassis_inputs, encaps_inputs;
 
+    bool has_ssl_options;       /* --private-key and others. */
     char *chassis_override;     /* -n or system-id-override, or null. */
     char *registered;           /* Name of our rows, or null. */
     char *bridge;               /* Name of the bridge with our tunnels. */
@@ -162,14 +163,14 @@ replace_string(char **dst, const char *src)
     *dst = copy;
 }
 
-/* Without --private-key and --certificate, those of the local database are
- * used for the southbound one. */
+/* Without options for SSL, what the local database says is used for the
+ * southbound one. */
 static void
-update_ssl(const struct ovsrec_open_vswitch *ovs)
+update_ssl(const struct controller *c, const struct ovsrec_open_vswitch *ovs)
 {
     const struct ovsrec_ssl *ssl = ovs->ssl;
 
-    if (ssl && !stream_ssl_is_configured()) {
+    if (ssl && !c->has_ssl_options) {
         stream_ssl_set_key_and_cert(ssl->private_key, ssl->certificate);
         stream_ssl_set_ca_cert_file(ssl->ca_cert, ssl->bootstrap_ca_cert);
     }
@@ -361,7 +362,7 @@ run_pass(struct controller *c, struct pass *pass)
                 &c->config_troubles);
     troubles_end(&c->config_troubles);
 
-    update_ssl(pass->ovs);
+    update_ssl(c, pass->ovs);
     ovn_db_set_remote(&c->sb, pass->config.remote);
     ovn_db_set_probe_interval(&c->sb, pass->config.probe_interval);
     if (c->state == STATE_RUNNING) {
@@ -553,6 +554,7 @@ controller_init(struct controller *c, int argc, char *argv[])
         .operand = "OVS-DATABASE",
         .operand_value = &local_remote,
     });
+    c->has_ssl_options = stream_ssl_is_configured();
     if (!local_remote) {
         local_remote = xasprintf("unix:%s/db.sock", ovs_rundir());
     }
