@@ -155,18 +155,20 @@ swanctl_conf_close(struct swanctl_conf *conf)
     xpthread_join(conf->thread, NULL);
 
     struct shash_node *node;
+    ovs_mutex_lock(&conf->mutex);
     SHASH_FOR_EACH (node, &conf->files) {
         VLOG_WARN("%s: giving up, this is not as it should be", node->name);
         conf_file_destroy(node->data);
     }
     shash_destroy(&conf->files);
+    free(conf->scan_error);
+    ovs_mutex_unlock(&conf->mutex);
     for (int i = 0; i < SWANCTL_N_KINDS; i++) {
         sset_destroy(&conf->found[i]);
     }
     ovs_mutex_destroy(&conf->mutex);
     seq_destroy(conf->work);
     seq_destroy(conf->progress);
-    free(conf->scan_error);
     free(conf->error);
     free(conf->dir);
     free(conf);

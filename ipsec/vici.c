@@ -125,8 +125,8 @@ vici_open__(const char *socket, const char *const *events, long long int now)
     return vici;
 }
 
-/* Returns a new client of the vici socket at path 'socket', which the caller
- * frees with vici_close().  That charon is not there is a state, not an
+/* Returns a new client of the vici socket at the absolute path 'socket', which
+ * the caller frees with vici_close().  That charon is not there is a state, not an
  * error: it is tried again, every 1 to 8 s.
  *
  * 'events' is a null-terminated array of names of events to register for at
