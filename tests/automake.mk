@@ -13,6 +13,7 @@ TESTSUITE_AT = \
 	tests/lib.at \
 	tests/ipsec.at \
 	tests/guard.at \
+	tests/vici.at \
 	tests/ovn-schema.at \
 	tests/ovn-northd.at \
 	tests/ovn-controller.at \
@@ -60,7 +61,14 @@ tests_unit_SOURCES = \
 	tests/unit-guard.c \
 	tests/unit-wire.c \
 	tests/unit-wire.h \
-	tests/unit-xfrm.c
+	tests/unit-xfrm.c \
+	tests/unit-section.c \
+	tests/unit-swanctl-conf.c \
+	tests/unit-swanctl-parse.c \
+	tests/unit-swanctl-text.c \
+	tests/unit-vici.c \
+	tests/unit-vici-charon.c \
+	tests/unit-vici-codec.c
 tests_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/ipsec
 tests_unit_LDADD = \
 	ipsec/libipsec.a ovn/controller/libcontroller.a lib/libcommon.a \

@@ -30,6 +30,13 @@ static const struct {
     { "x509", unit_x509 },
     { "xfrm", unit_xfrm },
     { "xfrm-esp", unit_xfrm_esp },
+    { "section", unit_section },
+    { "swanctl-conf", unit_swanctl_conf },
+    { "swanctl-parse", unit_swanctl_parse },
+    { "swanctl-text", unit_swanctl_text },
+    { "vici", unit_vici },
+    { "vici-charon", unit_vici_charon },
+    { "vici-codec", unit_vici_codec },
 };
 
 static unsigned int n_checks;

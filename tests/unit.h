@@ -28,6 +28,13 @@ unit_test_func unit_guard_esp;
 unit_test_func unit_x509;
 unit_test_func unit_xfrm;
 unit_test_func unit_xfrm_esp;
+unit_test_func unit_section;
+unit_test_func unit_swanctl_conf;
+unit_test_func unit_swanctl_parse;
+unit_test_func unit_swanctl_text;
+unit_test_func unit_vici;
+unit_test_func unit_vici_charon;
+unit_test_func unit_vici_codec;
 
 void unit_check(bool ok, const char *where, const char *what);
 void unit_check_string(const char *got, const char *expected,
