@@ -702,9 +702,7 @@ show_tunnel(const struct monitor *m, const char *name,
     if (mt->wish->error) {
         ds_put_format(ds, "  reason: %s\n", mt->wish->error);
     }
-    if (reason && reason != mt->error) {
-        ds_put_format(ds, "  reason: %s\n", reason);
-    } else if (reason && !mt->wish->error) {
+    if (reason && !nullable_string_is_equal(reason, mt->wish->error)) {
         ds_put_format(ds, "  reason: %s\n", reason);
     }
     tunnel_format(mt->wish, ds);
