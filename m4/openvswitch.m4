@@ -120,9 +120,11 @@ AC_DEFUN([OVN_IPSEC_OVS_DEBIAN__], [
   ovs_key=`(cksum <"$OVS_DEBIAN_TARBALL"; echo "$prefix $sysconfdir $localstatedir $RUNDIR $LOGDIR") | cksum | sed 's/ .*//'`
   ovs_top=${OVN_IPSEC_OVS_CACHE:-`pwd`/ovs}/$ovs_key
   ovs_tree=$ovs_top/openvswitch
-  # Whoever comes second to a shared folder waits for the first.
-  AS_MKDIR_P(["`dirname "$ovs_top"`"])
-  exec 8>"$ovs_top.lock" && flock 8
+  # Whoever comes second to a shared folder waits for the first.  One that is
+  # built need not be writable.
+  AS_IF([test ! -f "$ovs_tree/.ovn-ipsec-built"],
+    [AS_MKDIR_P(["`dirname "$ovs_top"`"])
+     exec 8>"$ovs_top.lock" && flock 8])
   AS_IF([test ! -f "$ovs_tree/configure"],
     [AC_MSG_NOTICE([unpacking $OVS_DEBIAN_TARBALL into $ovs_top])
      ovs_part=$ovs_top.$$
