@@ -44,6 +44,37 @@ check-local: tests/atconfig tests/atlocal $(TESTSUITE) $(check_PROGRAMS)
 clean-local:
 	test ! -f '$(TESTSUITE)' || $(SHELL) '$(TESTSUITE)' -C tests --clean
 
+# The system tests: all of them inside one user-mode Linux, as root there.
+SYSTEM_TESTSUITE = $(srcdir)/tests/system-testsuite
+SYSTEM_TESTSUITE_AT = \
+	tests/system-testsuite.at \
+	tests/system-macros.at \
+	tests/system-sandbox.at \
+	tests/system-ovn.at \
+	tests/system-ipsec.at \
+	tests/system-guard.at
+EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
+	tests/uml/chassis-init \
+	tests/uml/demo \
+	tests/uml/run-suite \
+	tests/uml/sandbox.sh \
+	tests/uml/uml-init \
+	tests/uml/uml-run
+
+$(SYSTEM_TESTSUITE): tests/package.m4 $(SYSTEM_TESTSUITE_AT)
+	$(AM_V_GEN)$(AUTOTEST) -o $@.tmp $(srcdir)/tests/system-testsuite.at && \
+	mv $@.tmp $@
+
+# How long one of them may take, if it asks for nothing else.
+SYSTEM_TEST_SECONDS = 120
+
+check-system: all tests/atconfig tests/atlocal $(SYSTEM_TESTSUITE)
+	@$(srcdir)/tests/uml/uml-run -t 1200 -r tests \
+		SYSTEM_TEST_SECONDS=$(SYSTEM_TEST_SECONDS) \
+		$(abs_top_srcdir)/tests/uml/run-suite \
+		'$(abs_top_srcdir)/tests/system-testsuite' $(TESTSUITEFLAGS)
+.PHONY: check-system
+
 # One program has all C unit tests; each is a subcommand.
 check_PROGRAMS += tests/unit
 tests_unit_SOURCES = \
