@@ -7,7 +7,7 @@
 #
 #     unshare -Urnm sh ovs-pki-ike.sh CHARON SWANCTL KIND...
 #
-# in a folder with pki-KIND, {left,right}-KIND-{privkey,cert}.pem for each KIND.
+# in a folder with pki-KIND and {left,right}-KIND-{privkey,cert}.pem.
 # Prints whether the IKE_SA of each KIND comes up; then whether it does when
 # right-KIND has been revoked and left has the CRL, and how often left said so;
 # then whether it does when right-KIND has another certificate.
