@@ -17,15 +17,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "latch.h"
 #include "openvswitch/list.h"
-#include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
+#include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "seq.h"
 #include "socket-util.h"
@@ -54,9 +56,10 @@ static const struct {
     [SWANCTL_KEY] = { "private", ".pem", 0700 },
 };
 #define PREFIX "ovs-"
-/* A name that neither a pattern in swanctl.conf nor swanctl itself takes. */
-#define TMP_PREFIX ".ovs-"
-#define TMP_SUFFIX ".tmp"
+/* Where, in each of the folders, temporary files are, so that they are on the
+ * same file system and get the same labels as what they replace.  swanctl
+ * does not look into folders, but does load hidden files from "private". */
+#define TMP_FOLDER ".ovs"
 
 /* One file that is not yet as it should be. */
 struct conf_file {
@@ -75,7 +78,7 @@ struct conf_file {
 struct swanctl_conf {
     char *dir;
     pthread_t thread;
-    struct seq *work;           /* Changes when the thread has to do. */
+    struct latch work;          /* Set when the thread has something to do. */
     struct seq *progress;       /* Changes when the thread did something. */
 
     struct ovs_mutex mutex;
@@ -111,7 +114,7 @@ swanctl_conf_open(const char *dir)
     struct swanctl_conf *conf = xzalloc(sizeof *conf);
 
     conf->dir = xstrdup(dir);
-    conf->work = seq_create();
+    latch_init(&conf->work);
     conf->progress = seq_create();
     conf->last_progress = seq_read(conf->progress);
     ovs_mutex_init(&conf->mutex);
@@ -151,7 +154,7 @@ swanctl_conf_close(struct swanctl_conf *conf)
     ovs_mutex_lock(&conf->mutex);
     conf->exiting = true;
     ovs_mutex_unlock(&conf->mutex);
-    seq_change(conf->work);
+    latch_set(&conf->work);
     xpthread_join(conf->thread, NULL);
 
     struct shash_node *node;
@@ -167,7 +170,7 @@ swanctl_conf_close(struct swanctl_conf *conf)
         sset_destroy(&conf->found[i]);
     }
     ovs_mutex_destroy(&conf->mutex);
-    seq_destroy(conf->work);
+    latch_destroy(&conf->work);
     seq_destroy(conf->progress);
     free(conf->error);
     free(conf->dir);
@@ -238,6 +241,9 @@ swanctl_conf_add(struct swanctl_conf *conf, struct conf_file *file)
         conf_file_destroy(old);
     }
     shash_replace(&conf->files, file->path, file);
+    if (ovs_list_is_empty(&conf->ready)) {
+        latch_set(&conf->work);
+    }
     ovs_list_push_back(&conf->ready, &file->node);
 }
 
@@ -259,7 +265,7 @@ swanctl_conf_set(struct swanctl_conf *conf, enum swanctl_kind kind,
     *file = (struct conf_file) {
         .kind = kind,
         .path = swanctl_conf_path(conf, kind, name),
-        .tmp = xasprintf("%s/%s/"TMP_PREFIX"%s"TMP_SUFFIX, conf->dir,
+        .tmp = xasprintf("%s/%s/"TMP_FOLDER"/%s", conf->dir,
                          kinds[kind].folder, name),
         .data = data ? xmemdup(data, MAX(length, 1)) : NULL,
         .length = length,
@@ -268,7 +274,6 @@ swanctl_conf_set(struct swanctl_conf *conf, enum swanctl_kind kind,
     ovs_mutex_lock(&conf->mutex);
     swanctl_conf_add(conf, file);
     ovs_mutex_unlock(&conf->mutex);
-    seq_change(conf->work);
 }
 
 /* Returns true if the last wish for the file 'name' of 'kind' has been
@@ -352,32 +357,13 @@ strip(const char *name, const char *prefix, const char *suffix)
     return xmemdup0(name + strlen(prefix), length - overhead);
 }
 
-/* Notes one entry of a folder: a file of ours, or what a crash left. */
-static void
-scan_entry(struct swanctl_conf *conf, enum swanctl_kind kind, DIR *dir,
-           const char *entry)
-{
-    char *name = strip(entry, PREFIX, kinds[kind].suffix);
-    char *leftover = strip(entry, TMP_PREFIX, TMP_SUFFIX);
-
-    if (name) {
-        sset_add(&conf->found[kind], name);
-    }
-    if (leftover && unlinkat(dirfd(dir), entry, 0)) {
-        VLOG_WARN("%s/%s/%s: cannot remove this leftover (%s)", conf->dir,
-                  kinds[kind].folder, entry, ovs_strerror(errno));
-    }
-    free(name);
-    free(leftover);
-}
-
-/* Reads the folder 'path' of 'kind', creating it if need be.  Returns 0 or a
- * positive errno. */
+/* Calls 'cb' with each entry of the folder 'path', creating it with 'mode' if
+ * need be.  Returns 0 or a positive errno. */
 static int
-scan_folder(struct swanctl_conf *conf, enum swanctl_kind kind,
-            const char *path)
+read_folder(const char *path, mode_t mode,
+            void (*cb)(int dir_fd, const char *entry, void *aux), void *aux)
 {
-    int error = make_folder(path, kinds[kind].mode);
+    int error = make_folder(path, mode);
     DIR *dir = error ? NULL : opendir(path);
 
     if (!dir) {
@@ -386,10 +372,55 @@ scan_folder(struct swanctl_conf *conf, enum swanctl_kind kind,
 
     struct dirent *entry;
     while (errno = 0, (entry = readdir(dir)) != NULL) {
-        scan_entry(conf, kind, dir, entry->d_name);
+        cb(dirfd(dir), entry->d_name, aux);
     }
     error = errno;
     closedir(dir);
+    return error;
+}
+
+struct scan {
+    struct sset *found;
+    const char *suffix;
+};
+
+/* Notes 'entry' if it is a file of ours. */
+static void
+scan_entry(int dir_fd OVS_UNUSED, const char *entry, void *scan_)
+{
+    struct scan *scan = scan_;
+    char *name = strip(entry, PREFIX, scan->suffix);
+
+    if (name) {
+        sset_add(scan->found, name);
+        free(name);
+    }
+}
+
+/* Removes 'entry', a temporary file that a crash left. */
+static void
+remove_entry(int dir_fd, const char *entry, void *aux OVS_UNUSED)
+{
+    if (strcmp(entry, ".") && strcmp(entry, "..")) {
+        unlinkat(dir_fd, entry, 0);
+    }
+}
+
+/* Reads the folder 'path' of 'kind' and tidies it up.  Returns 0 or a positive
+ * errno. */
+static int
+scan_folder(struct swanctl_conf *conf, enum swanctl_kind kind,
+            const char *path)
+{
+    struct scan scan = { &conf->found[kind], kinds[kind].suffix };
+    int error = read_folder(path, kinds[kind].mode, scan_entry, &scan);
+
+    if (!error) {
+        char *tmp = xasprintf("%s/"TMP_FOLDER, path);
+
+        error = read_folder(tmp, 0700, remove_entry, NULL);
+        free(tmp);
+    }
     return error;
 }
 
@@ -610,15 +641,19 @@ write_batch(const struct swanctl_conf *conf, struct ovs_list *batch)
 
 /* The thread: what is to be done. */
 
-/* Sets when to try again what failed, or that nothing did. */
+/* Sets when to try again, if something 'failed'.  What fails while the next
+ * time is still to come changes nothing, so that many failures at once do not
+ * make it late. */
 static void
 set_retry(struct swanctl_conf *conf, bool failed)
 {
-    if (failed) {
-        conf->retry_at = time_msec() + conf->backoff;
-        conf->backoff = MIN(2 * conf->backoff, BACKOFF_MAX);
-    } else {
+    long long int now = time_msec();
+
+    if (!failed) {
         conf->backoff = BACKOFF_MIN;
+    } else if (now >= conf->retry_at) {
+        conf->retry_at = now + conf->backoff;
+        conf->backoff = MIN(2 * conf->backoff, BACKOFF_MAX);
     }
 }
 
@@ -675,9 +710,9 @@ finish_batch(struct swanctl_conf *conf, struct ovs_list *batch)
         }
         put_back(conf, file);
     }
+    set_retry(conf, !ovs_list_is_empty(&conf->failed));
     ovs_mutex_unlock(&conf->mutex);
 
-    set_retry(conf, n_failed > 0);
     if (n_failed) {
         VLOG_WARN_RL(&rl, "%s; %"PRIuSIZE" files are affected, retrying",
                      error, n_failed);
@@ -708,16 +743,19 @@ scan(struct swanctl_conf *conf)
     return !error;
 }
 
-/* Blocks the thread until 'work' is no longer 'work_seq' or, if 'retry', it
- * is time to try again. */
+/* Blocks the thread until there is something to do or, if 'retry', it is time
+ * to try again.  This is no poll_block(), which would complain in the log
+ * about how long the disk takes. */
 static void
-wait_for_work(struct swanctl_conf *conf, uint64_t work_seq, bool retry)
+wait_for_work(struct swanctl_conf *conf, bool retry)
 {
-    seq_wait(conf->work, work_seq);
-    if (retry) {
-        poll_timer_wait_until(conf->retry_at);
+    struct pollfd pollfd = { .fd = conf->work.fds[0], .events = POLLIN };
+    long long int timeout = retry ? conf->retry_at - time_msec() : -1;
+
+    if (!retry || timeout > 0) {
+        poll(&pollfd, 1, timeout);
     }
-    poll_block();
+    latch_poll(&conf->work);
 }
 
 static bool
@@ -730,25 +768,35 @@ is_exiting(struct swanctl_conf *conf)
     return exiting;
 }
 
+/* Reads the folders, again and again if need be.  Returns false if it is time
+ * to exit before that succeeds. */
+static bool
+scan_until_done(struct swanctl_conf *conf)
+{
+    while (!scan(conf)) {
+        while (time_msec() < conf->retry_at) {
+            if (is_exiting(conf)) {
+                return false;
+            }
+            wait_for_work(conf, true);
+        }
+    }
+    return true;
+}
+
 static void *
 swanctl_conf_main(void *conf_)
 {
     struct swanctl_conf *conf = conf_;
 
-    while (!scan(conf)) {
-        while (time_msec() < conf->retry_at) {
-            uint64_t work_seq = seq_read(conf->work);
+    /* Nothing here is protected by RCU, and nobody shall wait for us. */
+    ovsrcu_quiesce_start();
 
-            if (is_exiting(conf)) {
-                return NULL;
-            }
-            wait_for_work(conf, work_seq, true);
-        }
+    if (!scan_until_done(conf)) {
+        return NULL;
     }
-
     for (;;) {
         struct ovs_list batch = OVS_LIST_INITIALIZER(&batch);
-        uint64_t work_seq = seq_read(conf->work);
 
         ovs_mutex_lock(&conf->mutex);
         take_batch(conf, &batch);
@@ -762,7 +810,7 @@ swanctl_conf_main(void *conf_)
         } else if (exiting) {
             return NULL;
         } else {
-            wait_for_work(conf, work_seq, retry);
+            wait_for_work(conf, retry);
         }
     }
 }

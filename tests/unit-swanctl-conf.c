@@ -87,10 +87,12 @@ get_mode(const char *name)
     return get_stat(name).st_mode & 07777;
 }
 
+/* How many files the folder has, with temporary ones. */
 static unsigned int
 count_entries(const char *name)
 {
-    char *command = xasprintf("exit $(ls -A '%s' | wc -l)", path_of(name));
+    char *command = xasprintf("cd '%s' && exit $(ls . .ovs | "
+                              "grep -c '[a-z0-9]$')", path_of(name));
     int status = system(command);
 
     free(command);
@@ -157,6 +159,42 @@ check_error(struct swanctl_conf *conf, const char *error, const char *where)
 }
 #define CHECK_ERROR(CONF, ERROR) check_error(CONF, ERROR, OVS_SOURCE_LOCATOR)
 
+static long long int
+get_cpu_msec(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return (timeval_to_msec(&usage.ru_utime)
+            + timeval_to_msec(&usage.ru_stime));
+}
+
+/* Returns true if the other thread does not keep a CPU busy. */
+static bool
+thread_waits(void)
+{
+    long long int end = time_msec() + 100;
+    long long int cpu_end = get_cpu_msec() + 25;
+
+    while (time_msec() < end) {
+        poll_timer_wait_until(end);
+        poll_block();
+    }
+    return get_cpu_msec() < cpu_end;
+}
+
+/* Returns true if nothing wakes this thread. */
+static bool
+is_idle(struct swanctl_conf *conf)
+{
+    long long int end = time_msec() + 20;
+
+    swanctl_conf_wait(conf);
+    poll_timer_wait_until(end);
+    poll_block();
+    return time_msec() >= end;
+}
+
 static void
 test_files(void)
 {
@@ -184,17 +222,14 @@ test_files(void)
     CHECK(get_mode("conf.d") == 0755);
     CHECK(get_mode("ovs") == 0755);
     CHECK(get_mode("private") == 0700);
+    CHECK(get_mode("private/.ovs") == 0700);
 
     char *path = swanctl_conf_path(conf, SWANCTL_CERTIFICATE, "2");
     CHECK_STRING(path, path_of("ovs/ovs-2.pem"));
     free(path);
 
-    /* Nobody waits for anything any more. */
-    long long int start = time_msec();
-    swanctl_conf_wait(conf);
-    poll_timer_wait_until(start + 20);
-    poll_block();
-    CHECK(time_msec() >= start + 20);
+    CHECK(is_idle(conf));
+    CHECK(thread_waits());
 
     wish(conf, SWANCTL_CONNECTION, "1", NULL);
     wish(conf, SWANCTL_CONNECTION, "never", NULL);
@@ -216,7 +251,8 @@ test_found(void)
     put_file("conf.d/ovs-.conf", "nameless", 0600);
     put_file("conf.d/mine.conf", "mine", 0600);
     put_file("conf.d/ovs-other.txt", "other", 0644);
-    put_file("conf.d/.ovs-old.tmp", "leftover", 0600);
+    ovs_assert(!mkdir(path_of("conf.d/.ovs"), 0700));
+    put_file("conf.d/.ovs/old", "leftover", 0600);
     put_file("conf.d/.mine.tmp", "mine", 0600);
     ovs_assert(!symlink("mine.conf", path_of("conf.d/ovs-link.conf")));
 
@@ -238,7 +274,7 @@ test_found(void)
     CHECK_STRING(get_file("conf.d/mine.conf"), "mine");
     CHECK_STRING(get_file("conf.d/ovs-other.txt"), "other");
     CHECK_STRING(get_file("conf.d/.mine.tmp"), "mine");
-    CHECK_STRING(get_file("conf.d/.ovs-old.tmp"), NULL);
+    CHECK_STRING(get_file("conf.d/.ovs/old"), NULL);
     CHECK(get_mode("conf.d/ovs-open.conf") == 0600);
     CHECK(S_ISREG(get_stat("conf.d/ovs-link.conf").st_mode));
     CHECK_STRING(get_file("conf.d/ovs-link.conf"), "mine");
@@ -346,9 +382,9 @@ check_busy(const char *one, const char *other)
             wish(conf, SWANCTL_CONNECTION, "1", other);
         } while (time_msec() < end);
         wish(conf, SWANCTL_CONNECTION, "1", one);
+        CHECK(settle(conf));
+        CHECK_STRING(get_file("conf.d/ovs-1.conf"), one);
     }
-    CHECK(settle(conf));
-    CHECK_STRING(get_file("conf.d/ovs-1.conf"), one);
     swanctl_conf_close(conf);
 }
 
@@ -410,6 +446,7 @@ check_full(int n)
         poll_block();
     }
     CHECK(count_entries("conf.d") == 2);
+    CHECK(thread_waits());
     limit_file_size(RLIM_INFINITY);
 
     /* It is tried again by itself. */
