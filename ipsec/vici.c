@@ -126,8 +126,8 @@ vici_open__(const char *socket, const char *const *events, long long int now)
 }
 
 /* Returns a new client of the vici socket at the absolute path 'socket', which
- * the caller frees with vici_close().  That charon is not there is a state, not an
- * error: it is tried again, every 1 to 8 s.
+ * the caller frees with vici_close().  That charon is not there is a state and
+ * not an error: it is tried again, every 1 to 8 s.
  *
  * 'events' is a null-terminated array of names of events to register for at
  * each connect, or null; one that charon does not know is logged and

@@ -135,7 +135,7 @@ free_requests(struct shash *requests)
     shash_destroy(requests);
 }
 
-/* Each string as an identity, and as an element of a list if it can be. */
+/* A connection whose values have all in them that a parser can take amiss. */
 static struct section *
 make_connection(void)
 {
@@ -200,6 +200,7 @@ write_connection(const char *path, const struct section *conn)
     ds_destroy(&text);
 }
 
+/* A connection whose paths are as long as swanctl's buffers. */
 static struct section *
 make_long(void)
 {
@@ -211,7 +212,7 @@ make_long(void)
     struct section *conn = section_add(top, name);
     section_put(conn, "version", "2");
     section_put(section_add(section_add(conn, "children"),
-                            "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"),
+                            "a-name-that-exceeds-no-limit-but-its-path-does"),
                 "mode", "transport");
     memset(name, 'z', sizeof name);
     name[255 - 127 - strlen(".")] = '\0';

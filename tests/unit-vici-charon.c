@@ -223,7 +223,6 @@ test_limits(void)
     CHECK_ANSWER(send_command("version", args), VICI_REPLY, NULL);
 }
 
-/* charon dies: what it owes an answer for fails.  It comes back: so do we. */
 static void
 put_file(const char *name)
 {
@@ -232,6 +231,7 @@ put_file(const char *name)
     ovs_assert(file && !fclose(file));
 }
 
+/* charon dies, and so does the connection.  It comes back, and so do we. */
 static void
 test_restart(void)
 {
