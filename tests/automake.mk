@@ -42,6 +42,7 @@ check-local: tests/atconfig tests/atlocal $(TESTSUITE) $(check_PROGRAMS)
 	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH=tests $(TESTSUITEFLAGS)
 
 clean-local:
+	rm -rf tests/pki tests/system-testsuite.dir tests/system-testsuite.log
 	test ! -f '$(TESTSUITE)' || $(SHELL) '$(TESTSUITE)' -C tests --clean
 
 # The system tests: all of them inside one user-mode Linux, as root there.
@@ -65,10 +66,18 @@ $(SYSTEM_TESTSUITE): tests/package.m4 $(SYSTEM_TESTSUITE_AT)
 	$(AM_V_GEN)$(AUTOTEST) -o $@.tmp $(srcdir)/tests/system-testsuite.at && \
 	mv $@.tmp $@
 
+# A CA, and certificates of the chassis that need one.
+tests/pki/done: utilities/ovs-pki
+	$(AM_V_GEN)rm -rf tests/pki && $(MKDIR_P) tests/pki && cd tests/pki && \
+	pki='../../utilities/ovs-pki --dir=. --log=ovs-pki.log' && \
+	{ $$pki init && $$pki --bits=2048 --unique req+sign left && \
+	  $$pki --bits=2048 --unique req+sign right; } >output 2>&1 && \
+	touch done || { cat tests/pki/output output 2>/dev/null; exit 1; }
+
 # How long one of them may take, if it asks for nothing else.
 SYSTEM_TEST_SECONDS = 120
 
-check-system: all tests/atconfig tests/atlocal $(SYSTEM_TESTSUITE)
+check-system: all tests/pki/done tests/atconfig tests/atlocal $(SYSTEM_TESTSUITE)
 	@$(srcdir)/tests/uml/uml-run -t 1200 -r tests \
 		SYSTEM_TEST_SECONDS=$(SYSTEM_TEST_SECONDS) \
 		$(abs_top_srcdir)/tests/uml/run-suite \
