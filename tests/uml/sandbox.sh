@@ -41,18 +41,16 @@ complain () {
     return 1
 }
 
-# wait_until [-t SECONDS] COMMAND [ARG]...: until COMMAND succeeds (30 s).
+# wait_until COMMAND [ARG]...: until COMMAND succeeds, WAIT_SECONDS at most.
 # A COMMAND costs more in user-mode Linux than the pause between two.
+: "${WAIT_SECONDS:=60}"
 wait_until () {
-    _tries=300
-    if test "$1" = -t; then
-        _tries=$(($2 * 10))
-        shift 2
-    fi
+    read -r _now _ </proc/uptime
+    _end=$((${_now%.*} + WAIT_SECONDS))
     until _said=$("$@" 2>&1); do
-        _tries=$((_tries - 1))
-        if test $_tries -le 0; then
-            complain "waited in vain for: $*: $_said"
+        read -r _now _ </proc/uptime
+        if test "${_now%.*}" -ge $_end; then
+            complain "waited $WAIT_SECONDS s in vain for: $*: $_said"
             return 1
         fi
         sleep 0.1
@@ -237,9 +235,9 @@ daemon_start () {
         _code="$_code
 $(daemon_code "$_daemon")" || return 1
     done
-    on "$_on" sh -exc "$_code" </dev/null >>"$SANDBOX/$_on/log/start.log" 2>&1 \
-        && return 0
-    tail -n 20 "$SANDBOX/$_on/log/start.log" >&2
+    _log=$SANDBOX/$_on/log/start.log
+    on "$_on" sh -exc "$_code" </dev/null >>"$_log" 2>&1 && return 0
+    tail -n 20 "$_log" >&2
     complain "does not start on $_on: $*"
 }
 
@@ -565,6 +563,12 @@ ping_lost () {
     }
 }
 
+# tunnel_received NAME TUNNEL: prints how many packets came out of it.
+tunnel_received () {
+    on "$1" ovs-ofctl dump-ports br-int "$2" \
+        | sed -n 's/.*rx pkts=\([0-9]*\),.*/\1/p' | grep .
+}
+
 ## Security associations.
 
 # spis NAME: one line for each SA of the kernel: source, destination, SPI.
@@ -638,12 +642,13 @@ evidence () {
 ## One test.
 
 # sandbox_test [SECONDS]: from here until the calling shell ends there is a
-# sandbox.  After SECONDS ($SYSTEM_TEST_SECONDS) the test fails.  Autotest's status file says
-# how it ended.
+# sandbox.  After SECONDS ($SYSTEM_TEST_SECONDS) the test fails.  Autotest's
+# status file says how it ended.
 sandbox_test () {
     read -r _shell _ </proc/self/stat
+    _seconds=${1:-${SYSTEM_TEST_SECONDS:-120}}
     setsid sh -c 'sleep "$1"; kill -TERM "$2"; pkill -KILL -P "$2"' \
-        sh "${1:-${SYSTEM_TEST_SECONDS:-120}}" "$_shell" </dev/null >/dev/null 2>&1 5>&- 7>&- &
+        sh "$_seconds" "$_shell" </dev/null >/dev/null 2>&1 5>&- 7>&- &
     _watchdog=$!
     trap 'sandbox_test_over_time' TERM
     trap 'sandbox_test_end' 0
