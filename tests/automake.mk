@@ -77,8 +77,9 @@ tests/pki/done: utilities/ovs-pki
 # How long one of them may take, if it asks for nothing else.
 SYSTEM_TEST_SECONDS = 120
 
-check-system: all tests/pki/done tests/atconfig tests/atlocal $(SYSTEM_TESTSUITE)
-	@$(srcdir)/tests/uml/uml-run -t 1200 -r tests \
+check-system: all $(check_PROGRAMS) tests/pki/done tests/atconfig \
+		tests/atlocal $(SYSTEM_TESTSUITE)
+	@$(srcdir)/tests/uml/uml-run -t 2400 -r tests \
 		SYSTEM_TEST_SECONDS=$(SYSTEM_TEST_SECONDS) \
 		$(abs_top_srcdir)/tests/uml/run-suite \
 		'$(abs_top_srcdir)/tests/system-testsuite' $(TESTSUITEFLAGS)
