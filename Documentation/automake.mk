@@ -2,5 +2,5 @@
 # Copyright (C) The OVN IPsec Authors
 
 EXTRA_DIST += \
-	Documentation/howto/encrypt-tunnels.rst \
-EXTRA_DIST += Documentation/howto/certificates.rst
+	Documentation/howto/certificates.rst \
+	Documentation/howto/encrypt-tunnels.rst
