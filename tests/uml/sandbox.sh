@@ -443,7 +443,8 @@ ovn_switch () {
             $(port_code p1 "$(overlay "$_on")")" \
             >>"$SANDBOX/$_on/log/start.log" 2>&1 || return 1
     done
-    on "$_central" sh -exc "ovn-nbctl ls-add ls0 $(echo $_args)"
+    on "$_central" sh -exc "ovn-nbctl ls-add ls0 $(echo $_args)" \
+        >>"$SANDBOX/$_central/log/start.log" 2>&1
 }
 
 ## The wire.
