@@ -658,7 +658,6 @@ conn_send_removal(struct strongswan *s, struct conn *conn)
     request_send(s, CONFIG, REQ_OTHER, conn->name, "unload-shared",
                  make_args("id", conn->name, NULL));
     terminate(s, REQ_REMOVE, conn->name, NULL);
-    sset_clear(&conn->children);
     free_secret(conn->loaded_psk);
     conn->loaded_psk = NULL;
     conn->load = CONN_UNLOADED;
@@ -667,6 +666,15 @@ conn_send_removal(struct strongswan *s, struct conn *conn)
 static void
 conn_finish_removal(struct strongswan *s, struct conn *conn)
 {
+    const char *child;
+
+    /* A peer that deleted the SAs at the same time may have had charon make
+     * traps after the first time.  Now that there are no SAs, no more come. */
+    if (s->synced) {
+        SSET_FOR_EACH (child, &conn->children) {
+            uninstall(s, conn->name, child);
+        }
+    }
     strongswan_files_remove(s->files, conn->name);
     if (conn->gone) {
         strongswan_sweep_add(s->sweep, conn->gone, time_msec());

@@ -596,7 +596,7 @@ spis_kept () {
 # xfrm_is_empty NAME: neither SAs nor policies of tunnels; sockets of charon
 # have their own.
 xfrm_is_empty () {
-    test -z "$(on "$1" ip xfrm state)$(on "$1" ip xfrm policy list nosock)"
+    test -z "$(spis "$1")$(on "$1" ip xfrm policy list nosock)"
 }
 
 # charon_has_sa NAME: charon itself shows a CHILD_SA that is installed.
