@@ -25,6 +25,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/peer.h \
 	ipsec/section.c \
 	ipsec/section.h \
+	ipsec/status.c \
+	ipsec/status.h \
 	ipsec/strongswan-conf.c \
 	ipsec/strongswan-conf.h \
 	ipsec/strongswan-files.c \

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
@@ -618,150 +617,59 @@ monitor_stop(struct monitor *m)
     ike_commit(m->ike);
 }
 
-/* Showing. */
+/* Reading. */
 
-static const struct child *
-find_child(const struct monitor *m, const struct monitor_tunnel *mt,
-           enum child_dir dir)
-{
-    const struct tunnel *t = effective_tunnel(mt);
-    const struct peer *peer = peers_find(&m->peers, mt->peer);
-
-    return peer ? peer_find_child(peer, dir, t->type->proto, t->port) : NULL;
-}
-
-static bool
-child_is_installed(const struct monitor *m, const struct monitor_tunnel *mt,
-                   enum child_dir dir)
-{
-    const struct child *child = find_child(m, mt, dir);
-    struct ike_child_state state;
-
-    return (child
-            && !ike_get_child(m->ike, mt->peer, child->name, &state)
-            && state.installed);
-}
-
-/* Returns why 'mt' is not up, or null if it is.  Not to be freed. */
-static const char *
-down_reason(const struct monitor *m, const struct monitor_tunnel *mt)
-{
-    struct ike_state state;
-
-    if (!mt->peer[0]) {
-        return mt->error ? mt->error : "not handled yet";
-    }
-    if (ike_get(m->ike, mt->peer, &state)) {
-        return "not handled yet";
-    }
-    bool out = child_is_installed(m, mt, CHILD_OUT);
-    if (out && child_is_installed(m, mt, CHILD_IN)) {
-        return NULL;
-    }
-    if (!state.loaded) {
-        const char *error = ike_get_error(m->ike);
-
-        return error ? error : state.error ? state.error
-               : "not loaded by the IKE daemon yet";
-    }
-    if (state.error) {
-        return state.error;
-    }
-    return (out ? "waiting for the peer to start its direction"
-            : state.established ? "negotiating the SAs"
-            : "waiting for the peer to answer");
-}
-
-static void
-show_child(const struct monitor *m, const struct monitor_tunnel *mt,
-           enum child_dir dir, struct ds *ds)
-{
-    const struct child *child = find_child(m, mt, dir);
-    struct ike_child_state state;
-
-    if (!child || ike_get_child(m->ike, mt->peer, child->name, &state)) {
-        return;
-    }
-    ds_put_format(ds, "    %-4s %s ", child_dir_name(dir), child->name);
-    if (state.installed) {
-        ds_put_format(ds, "INSTALLED spi in 0x%08"PRIx32" out 0x%08"PRIx32
-                      " %s\n", state.spi_in, state.spi_out, state.algorithm);
-    } else {
-        ds_put_cstr(ds, "not installed\n");
-    }
-}
-
-static void
-show_tunnel(const struct monitor *m, const char *name,
-            const struct monitor_tunnel *mt, struct ds *ds)
-{
-    const char *reason = down_reason(m, mt);
-
-    ds_put_format(ds, "Interface name: %s (%s)\n", name,
-                  mt->wish->error ? "INVALID" : reason ? "DOWN" : "UP");
-    if (mt->wish->error) {
-        ds_put_format(ds, "  reason: %s\n", mt->wish->error);
-    }
-    if (reason && !nullable_string_is_equal(reason, mt->wish->error)) {
-        ds_put_format(ds, "  reason: %s\n", reason);
-    }
-    tunnel_format(mt->wish, ds);
-    if (mt->peer[0]) {
-        ds_put_format(ds, "  connection: %s%s\n", mt->peer,
-                      mt->wish->error ? " (as it was when last valid)" : "");
-        for (enum child_dir dir = CHILD_OUT; dir < CHILD_N_DIRS; dir++) {
-            show_child(m, mt, dir, ds);
-        }
-    }
-    ds_put_char(ds, '\n');
-}
-
-static void
-show_summary(const struct monitor *m, struct ds *ds)
-{
-    const struct credentials *cred = credentials_loader_get(m->credentials);
-    const char *error = credentials_loader_get_error(m->credentials);
-    const char *address;
-
-    ds_put_format(ds, "Database: %s\n",
-                  m->database_lost == LLONG_MAX ? "connected"
-                  : ovsdb_idl_has_ever_connected(m->idl)
-                  ? "not connected; showing what it said last"
-                  : "not connected");
-    ds_put_format(ds, "Certificate: %s%s%s\n", cred ? cred->name : "none",
-                  error ? "; " : "", error ? error : "");
-    error = ike_get_error(m->ike);
-    ds_put_format(ds, "IKE daemon: %s\n", error ? error : "connected");
-    error = guard_get_error(m->guard);
-    ds_put_format(ds, "Guard: %s\n",
-                  error ? error
-                  : !m->n_selectors ? "not needed"
-                  : guard_is_installed(m->guard) ? "installed"
-                  : "not installed yet");
-    SSET_FOR_EACH (address, &m->held) {
-        ds_put_format(ds, "held: traffic to %s, no encrypted tunnel has that "
-                      "address\n", address);
-    }
-    ds_put_char(ds, '\n');
-}
-
-/* Appends to 'ds' what there is to know about every tunnel. */
-void
-monitor_show(const struct monitor *m, struct ds *ds)
+/* Returns a view of the tunnels, sorted by name, '*n' of them.  The caller
+ * frees the array; what it points to is good until the next
+ * monitor_run(). */
+struct monitor_view *
+monitor_get_tunnels(const struct monitor *m, size_t *n)
 {
     const struct shash_node **nodes = shash_sort(&m->tunnels);
+    struct monitor_view *views;
 
-    show_summary(m, ds);
-    for (size_t i = 0; i < shash_count(&m->tunnels); i++) {
-        show_tunnel(m, nodes[i]->name, nodes[i]->data, ds);
+    *n = shash_count(&m->tunnels);
+    views = xcalloc(*n, sizeof *views);
+    for (size_t i = 0; i < *n; i++) {
+        const struct monitor_tunnel *mt = nodes[i]->data;
+
+        views[i] = (struct monitor_view) {
+            .name = nodes[i]->name,
+            .wish = mt->wish,
+            .effective = effective_tunnel(mt),
+            .peer = mt->peer[0] ? peers_find(&m->peers, mt->peer) : NULL,
+            .error = mt->error,
+        };
     }
     free(nodes);
+    return views;
+}
 
-    nodes = shash_sort(&m->plain);
-    for (size_t i = 0; i < shash_count(&m->plain); i++) {
-        ds_put_format(ds, "Interface name: %s (NOT ENCRYPTED)\n"
-                      "  reason: %s\n\n", nodes[i]->name,
-                      (const char *) nodes[i]->data);
-    }
-    free(nodes);
+/* Returns the tunnels that ask for no encryption and are cut off by the guard:
+ * names with the reason in words. */
+const struct shash *
+monitor_get_plain(const struct monitor *m)
+{
+    return &m->plain;
+}
+
+/* Returns the addresses for which traffic is held and that no tunnel has. */
+const struct sset *
+monitor_get_held(const struct monitor *m)
+{
+    return &m->held;
+}
+
+/* Fills in '*summary'.  What it points to is good until the next
+ * monitor_run(). */
+void
+monitor_get_summary(const struct monitor *m, struct monitor_summary *summary)
+{
+    *summary = (struct monitor_summary) {
+        .database_connected = m->database_lost == LLONG_MAX,
+        .database_known = ovsdb_idl_has_ever_connected(m->idl),
+        .credentials = credentials_loader_get(m->credentials),
+        .credentials_error = credentials_loader_get_error(m->credentials),
+        .guard_needed = m->n_selectors > 0,
+    };
 }

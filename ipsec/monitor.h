@@ -8,11 +8,37 @@
  * encrypted, and tells 'guard' and 'ike'.  The main program makes one. */
 
 #include <stdbool.h>
+#include <stddef.h>
 
-struct ds;
+struct credentials;
 struct guard;
 struct ike;
 struct monitor;
+struct peer;
+struct shash;
+struct sset;
+struct tunnel;
+
+/* A tunnel that asks for encryption. */
+struct monitor_view {
+    const char *name;
+    const struct tunnel *wish;          /* What the row says now. */
+    const struct tunnel *effective;     /* What counts: 'wish', or what it was
+                                         * when valid last; null if never. */
+    const struct peer *peer;            /* Null: none. */
+    const char *error;                  /* Why it has no peer or is INVALID, or
+                                         * null. */
+};
+
+/* Everything but tunnels. */
+struct monitor_summary {
+    bool database_connected;
+    bool database_known;                /* It has been there once. */
+    const struct credentials *credentials;      /* In use, or null. */
+    const char *credentials_error;      /* Null, or what is wrong with those
+                                         * that should be. */
+    bool guard_needed;
+};
 
 struct monitor *monitor_create(const char *database, struct ike *,
                                struct guard *);
@@ -22,6 +48,10 @@ void monitor_wait(struct monitor *);
 
 void monitor_refresh(struct monitor *);
 void monitor_stop(struct monitor *);
-void monitor_show(const struct monitor *, struct ds *);
+
+struct monitor_view *monitor_get_tunnels(const struct monitor *, size_t *n);
+const struct shash *monitor_get_plain(const struct monitor *);
+const struct sset *monitor_get_held(const struct monitor *);
+void monitor_get_summary(const struct monitor *, struct monitor_summary *);
 
 #endif /* monitor.h */

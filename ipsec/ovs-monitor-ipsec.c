@@ -27,6 +27,7 @@
 #include "guard.h"
 #include "ike.h"
 #include "monitor.h"
+#include "status.h"
 
 VLOG_DEFINE_THIS_MODULE(ovs_monitor_ipsec);
 
@@ -43,6 +44,7 @@ struct options {
 /* What the unixctl commands and the main loop share. */
 struct program {
     struct monitor *monitor;
+    struct status_source status;
     struct unixctl_conn *exit_conn;     /* Who asked to exit, or null. */
     bool exiting;
     bool cleanup;
@@ -181,7 +183,7 @@ cmd_tunnels_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
     const struct program *program = program_;
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    monitor_show(program->monitor, &ds);
+    status_show(&program->status, &ds);
     unixctl_command_reply(conn, ds_cstr(&ds));
     ds_destroy(&ds);
 }
@@ -292,6 +294,9 @@ main(int argc, char *argv[])
     struct ike *ike = open_ike(&options);
     struct guard *guard = guard_create();
     program.monitor = monitor_create(options.database, ike, guard);
+    program.status = (struct status_source) {
+        .monitor = program.monitor, .ike = ike, .guard = guard,
+    };
     register_commands(&program);
     daemonize_complete();
     VLOG_INFO("%s %s", program_name, PACKAGE_VERSION);
