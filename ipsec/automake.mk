@@ -17,6 +17,7 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/guard.h \
 	ipsec/ike-provider.h \
 	ipsec/ike-strongswan.c \
+	ipsec/ike-strongswan.h \
 	ipsec/ike.c \
 	ipsec/ike.h \
 	ipsec/monitor.c \
@@ -29,14 +30,20 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/status.h \
 	ipsec/strongswan-conf.c \
 	ipsec/strongswan-conf.h \
+	ipsec/strongswan-conn.c \
+	ipsec/strongswan-conn.h \
 	ipsec/strongswan-files.c \
 	ipsec/strongswan-files.h \
 	ipsec/strongswan-judge.c \
 	ipsec/strongswan-judge.h \
 	ipsec/strongswan-sa.c \
 	ipsec/strongswan-sa.h \
+	ipsec/strongswan-session.c \
+	ipsec/strongswan-session.h \
+	ipsec/strongswan-step.c \
 	ipsec/strongswan-sweep.c \
 	ipsec/strongswan-sweep.h \
+	ipsec/strongswan-sync.c \
 	ipsec/swanctl-conf.c \
 	ipsec/swanctl-conf.h \
 	ipsec/swanctl-text.c \

@@ -287,17 +287,24 @@ strongswan_sas_note_births(struct strongswan_sas *sas, long long int now)
     }
 }
 
-/* Makes 'sas' hold what 'from' holds, which is empty then, as of 'now', in
- * ms of time_msec().  What is known of their ages stays. */
+/* Makes 'sas' hold what 'from' holds, which is empty then. */
 void
-strongswan_sas_take(struct strongswan_sas *sas, struct strongswan_sas *from,
-                    long long int now)
+strongswan_sas_move(struct strongswan_sas *sas, struct strongswan_sas *from)
 {
     free_sas(sas);
     for (size_t i = 0; i < from->n; i++) {
         strongswan_sas_add(sas, from->sas[i]);
     }
     from->n = 0;
+}
+
+/* The same, as of 'now', in ms of time_msec().  What is known of their ages
+ * stays. */
+void
+strongswan_sas_take(struct strongswan_sas *sas, struct strongswan_sas *from,
+                    long long int now)
+{
+    strongswan_sas_move(sas, from);
     strongswan_sas_note_births(sas, now);
 }
 

@@ -57,6 +57,7 @@ void strongswan_sas_init(struct strongswan_sas *);
 void strongswan_sas_uninit(struct strongswan_sas *);
 void strongswan_sas_clear(struct strongswan_sas *);
 void strongswan_sas_add(struct strongswan_sas *, struct strongswan_ike_sa *);
+void strongswan_sas_move(struct strongswan_sas *, struct strongswan_sas *from);
 void strongswan_sas_take(struct strongswan_sas *, struct strongswan_sas *from,
                          long long int now);
 void strongswan_sas_note_births(struct strongswan_sas *, long long int now);

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* The connections of the strongSwan back end; see strongswan-conn.h. */
+
+#include <config.h>
+
+#include "strongswan-conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/poll-loop.h"
+#include "hash.h"
+#include "util.h"
+
+#include "peer.h"
+
+/* Makes 'conns' an empty set. */
+void
+strongswan_conns_init(struct strongswan_conns *conns)
+{
+    memset(conns, 0, sizeof *conns);
+    hmap_init(&conns->by_name);
+    ovs_list_init(&conns->todo);
+    ovs_list_init(&conns->file_waiters);
+    heap_init(&conns->timers);
+}
+
+/* Frees what is in 'conns'. */
+void
+strongswan_conns_uninit(struct strongswan_conns *conns)
+{
+    struct strongswan_conn *conn;
+
+    HMAP_FOR_EACH_SAFE (conn, node, &conns->by_name) {
+        strongswan_conn_destroy(conns, conn);
+    }
+    hmap_destroy(&conns->by_name);
+    heap_destroy(&conns->timers);
+}
+
+/* Returns the connection called 'name', or null. */
+struct strongswan_conn *
+strongswan_conn_find(const struct strongswan_conns *conns, const char *name)
+{
+    struct strongswan_conn *conn;
+
+    HMAP_FOR_EACH_WITH_HASH (conn, node, hash_string(name, 0),
+                             &conns->by_name) {
+        if (!strcmp(conn->name, name)) {
+            return conn;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the connection called 'name'.  If there is none, that is because
+ * nobody wishes for it, and it is put on the way to removal. */
+struct strongswan_conn *
+strongswan_conn_get(struct strongswan_conns *conns, const char *name)
+{
+    struct strongswan_conn *conn = strongswan_conn_find(conns, name);
+
+    if (!conn) {
+        conn = xzalloc(sizeof *conn);
+        conn->name = xstrdup(name);
+        sset_init(&conn->children);
+        strongswan_sas_init(&conn->sas);
+        ovs_list_init(&conn->todo);
+        hmap_insert(&conns->by_name, &conn->node, hash_string(name, 0));
+        conns->n_removing++;
+        strongswan_conn_touch(conns, conn);
+    }
+    return conn;
+}
+
+/* Notes that charon has secret 'psk' for 'conn'; null: none. */
+void
+strongswan_conn_set_psk(struct strongswan_conn *conn, const char *psk)
+{
+    if (conn->loaded_psk) {
+        memset(conn->loaded_psk, 0, strlen(conn->loaded_psk));
+        free(conn->loaded_psk);
+    }
+    conn->loaded_psk = nullable_xstrdup(psk);
+}
+
+/* Notes whether 'conn' has a negotiation of ours under way. */
+void
+strongswan_conn_set_initiating(struct strongswan_conns *conns,
+                               struct strongswan_conn *conn, bool initiating)
+{
+    conns->n_initiating += initiating - conn->initiating;
+    conn->initiating = initiating;
+}
+
+/* Takes 'conn' out of 'conns' and frees it. */
+void
+strongswan_conn_destroy(struct strongswan_conns *conns,
+                        struct strongswan_conn *conn)
+{
+    strongswan_conn_cancel_timer(conns, conn);
+    strongswan_conn_set_initiating(conns, conn, false);
+    if (!conn->wish) {
+        conns->n_removing--;
+    }
+    hmap_remove(&conns->by_name, &conn->node);
+    ovs_list_remove(&conn->todo);
+    strongswan_sas_uninit(&conn->sas);
+    peer_destroy(conn->wish);
+    peer_destroy(conn->gone);
+    sset_destroy(&conn->children);
+    strongswan_conn_set_psk(conn, NULL);
+    free(conn->error);
+    free(conn->name);
+    free(conn);
+}
+
+/* charon is gone, and with it what it knew of 'conn'. */
+void
+strongswan_conn_reset(struct strongswan_conns *conns,
+                      struct strongswan_conn *conn)
+{
+    strongswan_conn_cancel_timer(conns, conn);
+    strongswan_conn_set_initiating(conns, conn, false);
+    strongswan_sas_clear(&conn->sas);
+    conn->sas_known = false;
+    conn->load = STRONGSWAN_UNLOADED;
+    conn->up = false;
+    conn->query = STRONGSWAN_QUERY_IDLE;
+    conn->changed = true;
+    conn->removing = false;
+    memset(&conn->attempt, 0, sizeof conn->attempt);
+    sset_clear(&conn->children);
+    strongswan_conn_set_psk(conn, NULL);
+    strongswan_conn_touch(conns, conn);
+}
+
+/* From now on 'conn' should be as 'peer', of which it keeps a copy, or gone if
+ * 'peer' is null. */
+void
+strongswan_conn_set_wish(struct strongswan_conns *conns,
+                         struct strongswan_conn *conn,
+                         const struct peer *peer)
+{
+    struct peer *old = conn->wish;
+
+    conns->n_removing += !peer - !old;
+    peer_destroy(conn->gone);
+    conn->gone = NULL;
+    if (peer) {
+        conn->wish = peer_clone(peer);
+        conn->changed = true;
+        peer_destroy(old);
+    } else {
+        conn->wish = NULL;
+        conn->gone = old;
+        conn->removing = false;
+    }
+    conn->up = false;
+    strongswan_conn_touch(conns, conn);
+}
+
+/* Notes what is wrong with 'conn', or null. */
+void
+strongswan_conn_set_error(struct strongswan_conn *conn, const char *error)
+{
+    if (!nullable_string_is_equal(conn->error, error)) {
+        free(conn->error);
+        conn->error = nullable_xstrdup(error);
+    }
+}
+
+/* Returns what to call 'conn' in messages: its name says nothing to
+ * people. */
+const char *
+strongswan_conn_label(const struct strongswan_conn *conn)
+{
+    return conn->wish ? conn->wish->tunnel : conn->name;
+}
+
+/* Has 'conn' looked at soon. */
+void
+strongswan_conn_touch(struct strongswan_conns *conns,
+                      struct strongswan_conn *conn)
+{
+    ovs_list_remove(&conn->todo);
+    ovs_list_push_back(&conns->todo, &conn->todo);
+}
+
+/* Has 'conn' looked at before the others. */
+void
+strongswan_conn_touch_first(struct strongswan_conns *conns,
+                            struct strongswan_conn *conn)
+{
+    ovs_list_remove(&conn->todo);
+    ovs_list_push_front(&conns->todo, &conn->todo);
+}
+
+/* Has 'conn' looked at when its file has been written. */
+void
+strongswan_conn_wait_for_file(struct strongswan_conns *conns,
+                              struct strongswan_conn *conn)
+{
+    ovs_list_remove(&conn->todo);
+    ovs_list_push_back(&conns->file_waiters, &conn->todo);
+}
+
+/* Has charon asked soon for the SAs of 'conn'. */
+void
+strongswan_conn_want_query(struct strongswan_conns *conns,
+                           struct strongswan_conn *conn)
+{
+    if (conn->query == STRONGSWAN_QUERY_RUNNING) {
+        conn->query = STRONGSWAN_QUERY_AGAIN;
+    } else if (conn->query == STRONGSWAN_QUERY_IDLE) {
+        conn->query = STRONGSWAN_QUERY_WANTED;
+    }
+    strongswan_conn_touch(conns, conn);
+}
+
+/* The heap gives the largest first. */
+static uint64_t
+timer_priority(long long int when)
+{
+    return UINT64_MAX - (uint64_t) when;
+}
+
+/* Has 'conn' looked at no more at the time that was set. */
+void
+strongswan_conn_cancel_timer(struct strongswan_conns *conns,
+                             struct strongswan_conn *conn)
+{
+    if (conn->has_timer) {
+        heap_remove(&conns->timers, &conn->timer);
+        conn->has_timer = false;
+    }
+}
+
+/* Has charon asked for the SAs of 'conn' at 'when', in ms, and at no other
+ * time set earlier. */
+void
+strongswan_conn_set_timer(struct strongswan_conns *conns,
+                          struct strongswan_conn *conn, long long int when)
+{
+    strongswan_conn_cancel_timer(conns, conn);
+    heap_insert(&conns->timers, &conn->timer, timer_priority(when));
+    conn->has_timer = true;
+}
+
+/* Has charon asked for the SAs of those whose time has come by 'now', in
+ * ms. */
+void
+strongswan_conns_run(struct strongswan_conns *conns, long long int now)
+{
+    while (!heap_is_empty(&conns->timers)
+           && heap_max(&conns->timers)->priority >= timer_priority(now)) {
+        struct strongswan_conn *conn = CONTAINER_OF(
+            heap_max(&conns->timers), struct strongswan_conn, timer);
+
+        strongswan_conn_cancel_timer(conns, conn);
+        strongswan_conn_want_query(conns, conn);
+    }
+}
+
+/* Wakes the poll loop when there is a connection to look at. */
+void
+strongswan_conns_wait(const struct strongswan_conns *conns)
+{
+    if (!ovs_list_is_empty(&conns->todo)) {
+        poll_immediate_wake();
+    }
+    if (!heap_is_empty(&conns->timers)) {
+        poll_timer_wait_until(UINT64_MAX - heap_max(&conns->timers)->priority);
+    }
+}

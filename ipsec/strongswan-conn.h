@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+#ifndef STRONGSWAN_CONN_H
+#define STRONGSWAN_CONN_H 1
+
+/* The connections of the strongSwan back end, as data: what is wished for,
+ * how far charon has got with it, and when to look at it again.  No input or
+ * output; strongswan-step moves them on. */
+
+#include <stdbool.h>
+
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "heap.h"
+#include "sset.h"
+#include "strongswan-judge.h"
+#include "strongswan-sa.h"
+
+struct peer;
+
+enum strongswan_load {
+    STRONGSWAN_UNLOADED,
+    STRONGSWAN_LOADING,
+    STRONGSWAN_LOADED
+};
+
+/* Whether charon is asked for the connection's SAs. */
+enum strongswan_query {
+    STRONGSWAN_QUERY_IDLE,
+    STRONGSWAN_QUERY_WANTED,
+    STRONGSWAN_QUERY_RUNNING,
+    STRONGSWAN_QUERY_AGAIN      /* Running, and wanted since. */
+};
+
+struct strongswan_conn {
+    struct hmap_node node;      /* In struct strongswan_conns' 'by_name'. */
+    struct ovs_list todo;       /* In its 'todo' or 'file_waiters', or
+                                 * empty. */
+    struct heap_node timer;     /* In its 'timers' if 'has_timer'. */
+    bool has_timer;
+    char *name;
+
+    struct peer *wish;          /* Null: to be removed. */
+    struct peer *gone;          /* If 'wish' is null, what it was, or null. */
+    bool up;                    /* All of its SAs were there when it was last
+                                 * judged. */
+    bool changed;               /* 'wish' is not what was last loaded. */
+    enum strongswan_load load;
+    struct sset children;       /* Those that charon has been told of. */
+    char *loaded_psk;           /* The secret that charon has, or null. */
+    bool removing;              /* The requests for removal are sent. */
+
+    enum strongswan_query query;
+    bool sas_known;             /* 'sas' is what list-sas told. */
+    struct strongswan_sas sas;
+    struct strongswan_attempt attempt;
+    bool initiating;            /* Counted in 'n_initiating'. */
+    char *error;
+};
+
+struct strongswan_conns {
+    struct hmap by_name;        /* Contains "struct strongswan_conn"s. */
+    struct ovs_list todo;       /* Those to look at. */
+    struct ovs_list file_waiters; /* Likewise, when the file is written. */
+    struct heap timers;         /* Those to ask charon about. */
+    size_t n_initiating;
+    size_t n_removing;          /* Those without a wish. */
+};
+
+#define STRONGSWAN_CONN_FOR_EACH(CONN, CONNS) \
+    HMAP_FOR_EACH (CONN, node, &(CONNS)->by_name)
+
+void strongswan_conns_init(struct strongswan_conns *);
+void strongswan_conns_uninit(struct strongswan_conns *);
+void strongswan_conns_run(struct strongswan_conns *, long long int now);
+void strongswan_conns_wait(const struct strongswan_conns *);
+
+struct strongswan_conn *strongswan_conn_find(const struct strongswan_conns *,
+                                             const char *name);
+struct strongswan_conn *strongswan_conn_get(struct strongswan_conns *,
+                                            const char *name);
+void strongswan_conn_destroy(struct strongswan_conns *,
+                             struct strongswan_conn *);
+void strongswan_conn_reset(struct strongswan_conns *,
+                           struct strongswan_conn *);
+
+void strongswan_conn_set_wish(struct strongswan_conns *,
+                              struct strongswan_conn *, const struct peer *);
+void strongswan_conn_set_error(struct strongswan_conn *, const char *error);
+void strongswan_conn_set_psk(struct strongswan_conn *, const char *psk);
+void strongswan_conn_set_initiating(struct strongswan_conns *,
+                                    struct strongswan_conn *, bool);
+const char *strongswan_conn_label(const struct strongswan_conn *);
+
+/* Looking at connections later. */
+void strongswan_conn_touch(struct strongswan_conns *,
+                           struct strongswan_conn *);
+void strongswan_conn_touch_first(struct strongswan_conns *,
+                                 struct strongswan_conn *);
+void strongswan_conn_want_query(struct strongswan_conns *,
+                                struct strongswan_conn *);
+void strongswan_conn_wait_for_file(struct strongswan_conns *,
+                                   struct strongswan_conn *);
+void strongswan_conn_set_timer(struct strongswan_conns *,
+                               struct strongswan_conn *, long long int when);
+void strongswan_conn_cancel_timer(struct strongswan_conns *,
+                                  struct strongswan_conn *);
+
+#endif /* strongswan-conn.h */

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* The next step of one connection on its way to what is wished for; see
+ * ike-strongswan.c for the way. */
+
+#include <config.h>
+
+#include "ike-strongswan.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "openvswitch/vlog.h"
+#include "svec.h"
+#include "timeval.h"
+#include "util.h"
+
+#include "credentials.h"
+#include "peer.h"
+#include "section.h"
+#include "strongswan-conf.h"
+#include "strongswan-files.h"
+#include "strongswan-judge.h"
+#include "strongswan-sa.h"
+#include "strongswan-session.h"
+#include "strongswan-sweep.h"
+#include "swanctl-conf.h"
+
+VLOG_DEFINE_THIS_MODULE(strongswan_step);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
+
+/* How many negotiations at once. */
+#define MAX_INITIATING 64
+
+/* What is added goes to the file first, so that somebody's `swanctl
+ * --load-all` is harmless at any moment.  A disk that is full keeps nobody
+ * from being encrypted. */
+bool
+strongswan_may_load(const struct strongswan *s,
+                    const struct strongswan_conn *conn)
+{
+    return (strongswan_files_are_written(s->files, conn->name)
+            || swanctl_conf_get_error(s->files) != NULL);
+}
+
+/* Loading. */
+
+static void
+load_credentials(struct strongswan *s, struct strongswan_conn *conn)
+{
+    const struct peer *peer = conn->wish;
+
+    if (peer->credentials && peer->credentials != s->key) {
+        strongswan_send(s->session, STRONGSWAN_LOAD_CREDENTIAL, conn->name,
+                        "load-key", strongswan_key(peer));
+        credentials_unref(s->key);
+        s->key = credentials_ref(peer->credentials);
+    }
+    if (peer->psk && !nullable_string_is_equal(peer->psk, conn->loaded_psk)) {
+        strongswan_send(s->session, STRONGSWAN_LOAD_CREDENTIAL, conn->name,
+                        "load-shared", strongswan_shared(peer));
+        if (conn->loaded_psk) {
+            /* What was authenticated by the old secret must not go on. */
+            strongswan_terminate(s->session, STRONGSWAN_OTHER, conn->name,
+                                 NULL);
+        }
+        strongswan_conn_set_psk(conn, peer->psk);
+    }
+}
+
+static bool
+peer_has_child_named(const struct peer *peer, const char *name)
+{
+    for (size_t i = 0; i < peer->n_children; i++) {
+        if (!strcmp(peer->children[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Ends the SAs of children that 'conn' no longer has, after the connection
+ * without them has been sent, so that nothing brings them back. */
+static void
+drop_children(struct strongswan *s, struct strongswan_conn *conn)
+{
+    const char *child;
+
+    SSET_FOR_EACH_SAFE (child, &conn->children) {
+        if (!peer_has_child_named(conn->wish, child)) {
+            strongswan_terminate(s->session, STRONGSWAN_OTHER, conn->name,
+                                 child);
+            sset_find_and_delete(&conn->children, child);
+        }
+    }
+}
+
+static void
+load(struct strongswan *s, struct strongswan_conn *conn)
+{
+    const struct peer *peer = conn->wish;
+    const char *child;
+
+    load_credentials(s, conn);
+    SSET_FOR_EACH (child, &conn->children) {
+        if (!peer_has_child_named(peer, child)) {
+            strongswan_uninstall(s->session, conn->name, child);
+        }
+    }
+    strongswan_send(s->session, STRONGSWAN_LOAD, conn->name, "load-conn",
+                    strongswan_conn_for_vici(peer));
+    drop_children(s, conn);
+    for (size_t i = 0; i < peer->n_children; i++) {
+        sset_add(&conn->children, peer->children[i].name);
+    }
+    conn->load = STRONGSWAN_LOADING;
+    conn->changed = false;
+    conn->removing = false;
+    memset(&conn->attempt, 0, sizeof conn->attempt);
+}
+
+/* Judging what list-sas told. */
+
+static void
+initiate(struct strongswan *s, struct strongswan_conn *conn,
+         const struct svec *children)
+{
+    const char *child;
+    size_t i;
+
+    SVEC_FOR_EACH (i, child, children) {
+        strongswan_send(s->session, STRONGSWAN_OTHER, conn->name, "initiate",
+                        strongswan_args("child", child, "ike", conn->name,
+                                        "timeout", "-1", NULL));
+    }
+    strongswan_attempt_made(&conn->attempt, time_msec());
+    strongswan_conn_set_initiating(&s->conns, conn, true);
+    strongswan_conn_set_timer(&s->conns, conn, conn->attempt.next);
+}
+
+static void
+terminate_ids(struct strongswan *s, struct strongswan_conn *conn,
+              const char *kind, const struct svec *ids)
+{
+    const char *id;
+    size_t i;
+
+    SVEC_FOR_EACH (i, id, ids) {
+        VLOG_INFO_RL(&rl, "%s: ending %s %s", strongswan_conn_label(conn),
+                     strcmp(kind, "ike-id")
+                     ? "a CHILD_SA that does not fit:"
+                     : "an IKE_SA that the peer has lost or does not answer:",
+                     id);
+        strongswan_terminate_id(s->session, conn->name, kind, id);
+    }
+}
+
+static void
+judge(struct strongswan *s, struct strongswan_conn *conn)
+{
+    struct strongswan_verdict verdict;
+
+    strongswan_verdict_init(&verdict);
+    strongswan_judge(conn->wish, &conn->sas, &conn->attempt, time_msec(),
+                     &verdict);
+    terminate_ids(s, conn, "child-id", &verdict.end_children);
+    terminate_ids(s, conn, "ike-id", &verdict.end_ikes);
+    if (verdict.error) {
+        strongswan_conn_set_error(conn, verdict.error);
+    }
+    if (verdict.sending) {
+        memset(&conn->attempt, 0, sizeof conn->attempt);
+        if (verdict.receiving) {
+            strongswan_conn_set_error(conn, NULL);
+        }
+    }
+    if (verdict.sending && verdict.receiving && !conn->up) {
+        strongswan_sweep_add(s->sweep, conn->wish, time_msec());
+    }
+    conn->up = verdict.sending && verdict.receiving;
+    strongswan_conn_set_initiating(&s->conns, conn, verdict.under_way);
+
+    if (verdict.again != LLONG_MAX) {
+        strongswan_conn_set_timer(&s->conns, conn, verdict.again);
+    } else if (svec_is_empty(&verdict.initiate)) {
+        strongswan_conn_cancel_timer(&s->conns, conn);
+    } else if (s->conns.n_initiating >= MAX_INITIATING && !conn->initiating) {
+        strongswan_conn_set_timer(&s->conns, conn,
+                                  time_msec() + STRONGSWAN_BACKOFF_MIN);
+    } else {
+        initiate(s, conn, &verdict.initiate);
+    }
+    strongswan_verdict_uninit(&verdict);
+}
+
+/* Removal. */
+
+static void
+send_removal(struct strongswan *s, struct strongswan_conn *conn)
+{
+    const char *child;
+
+    conn->removing = true;
+    strongswan_conn_set_initiating(&s->conns, conn, false);
+    strongswan_conn_cancel_timer(&s->conns, conn);
+    /* unload-conn leaves traps that close_action or dpd_action made. */
+    SSET_FOR_EACH (child, &conn->children) {
+        strongswan_uninstall(s->session, conn->name, child);
+    }
+    strongswan_send(s->session, STRONGSWAN_OTHER, conn->name, "unload-conn",
+                    strongswan_args("name", conn->name, NULL));
+    strongswan_send(s->session, STRONGSWAN_OTHER, conn->name, "unload-shared",
+                    strongswan_args("id", conn->name, NULL));
+    strongswan_terminate(s->session, STRONGSWAN_REMOVE, conn->name, NULL);
+    strongswan_conn_set_psk(conn, NULL);
+    conn->load = STRONGSWAN_UNLOADED;
+}
+
+static void
+finish_removal(struct strongswan *s, struct strongswan_conn *conn)
+{
+    const char *child;
+
+    /* A peer that deleted the SAs at the same time may have had charon make
+     * traps after the first time.  Now that there are no SAs, no more come. */
+    if (s->synced) {
+        SSET_FOR_EACH (child, &conn->children) {
+            strongswan_uninstall(s->session, conn->name, child);
+        }
+    }
+    strongswan_files_remove(s->files, conn->name);
+    if (conn->gone) {
+        strongswan_sweep_add(s->sweep, conn->gone, time_msec());
+    }
+    strongswan_conn_destroy(&s->conns, conn);
+}
+
+static void
+query(struct strongswan *s, struct strongswan_conn *conn)
+{
+    conn->query = STRONGSWAN_QUERY_RUNNING;
+    strongswan_send(s->session, STRONGSWAN_LIST_SAS, conn->name, "list-sas",
+                    strongswan_args("ike", conn->name, NULL));
+}
+
+/* Takes the next step of removing 'conn', which may free it. */
+static void
+remove_conn(struct strongswan *s, struct strongswan_conn *conn)
+{
+    if (!strongswan_session_is_up(s->session)) {
+        finish_removal(s, conn);
+    } else if (!s->synced) {
+        return;
+    } else if (!conn->removing) {
+        send_removal(s, conn);
+    } else if (conn->query == STRONGSWAN_QUERY_WANTED) {
+        query(s, conn);
+    } else if (conn->query == STRONGSWAN_QUERY_IDLE && conn->sas_known) {
+        if (!conn->sas.n) {
+            finish_removal(s, conn);
+            return;
+        }
+        /* An IKE_SA that came into being meanwhile. */
+        for (size_t i = 0; i < conn->sas.n; i++) {
+            strongswan_terminate_id(s->session, conn->name, "ike-id",
+                                    conn->sas.sas[i]->unique_id);
+        }
+        conn->sas_known = false;
+        strongswan_conn_set_timer(&s->conns, conn,
+                                  time_msec() + STRONGSWAN_BACKOFF_MIN);
+    }
+}
+
+/* Takes the next step for 'conn', which may free it. */
+void
+strongswan_step(struct strongswan *s, struct strongswan_conn *conn)
+{
+    if (!conn->wish) {
+        remove_conn(s, conn);
+        return;
+    }
+    if (!s->synced) {
+        return;
+    }
+    if (conn->changed && conn->load != STRONGSWAN_LOADING) {
+        if (!strongswan_may_load(s, conn)) {
+            strongswan_conn_wait_for_file(&s->conns, conn);
+            return;
+        }
+        load(s, conn);
+    }
+    if (conn->load != STRONGSWAN_LOADED) {
+        return;
+    }
+    if (conn->query == STRONGSWAN_QUERY_WANTED) {
+        query(s, conn);
+    } else if (conn->query == STRONGSWAN_QUERY_IDLE && conn->sas_known) {
+        judge(s, conn);
+    }
+}
+
