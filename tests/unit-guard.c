@@ -29,17 +29,6 @@ static const struct guard_selector vxlan = {
     .family = AF_INET, .proto = IPPROTO_UDP, .port = 4789,
 };
 
-static size_t
-count_policies(void)
-{
-    struct xfrm_policy *policies;
-    size_t n;
-
-    CHECK(!xfrm_policy_dump(&policies, &n));
-    free(policies);
-    return n;
-}
-
 /* Runs 'guard' until it has what was asked for. */
 static void
 await_installed(struct guard *guard)
@@ -113,13 +102,13 @@ test_restart(void)
     struct guard *guard;
 
     guard_destroy(start_guard(both, 2));
-    CHECK(count_policies() == 4);
+    CHECK(wire_count_policies() == 4);
 
     CHECK(!xfrm_monitor_open(XFRM_MONITOR_POLICIES, &monitor));
     guard = guard_create();
     guard_run(guard);
     CHECK(!guard_is_installed(guard));
-    CHECK(count_policies() == 4);
+    CHECK(wire_count_policies() == 4);
 
     guard_set(guard, both_again, 3);
     await_installed(guard);
@@ -130,10 +119,10 @@ test_restart(void)
     guard_destroy(guard);
 
     guard = start_guard(&geneve, 1);
-    CHECK(count_policies() == 2);
+    CHECK(wire_count_policies() == 2);
     CHECK(count_changes(monitor) == 2);
     guard_flush(guard);
-    CHECK(count_policies() == 0);
+    CHECK(wire_count_policies() == 0);
     CHECK(count_changes(monitor) == 2);
     CHECK(guard_is_installed(guard));
     guard_destroy(guard);
@@ -152,10 +141,10 @@ test_foreign(void)
              " && ip xfrm policy add dir in proto udp dport 6081"
              " action block priority 4000000000");
     guard = start_guard(&geneve, 1);
-    CHECK(count_policies() == 4);
+    CHECK(wire_count_policies() == 4);
     guard_set(guard, &vxlan, 1);
     await_installed(guard);
-    CHECK(count_policies() == 4);
+    CHECK(wire_count_policies() == 4);
     guard_flush(guard);
     guard_destroy(guard);
 
@@ -182,11 +171,11 @@ test_mend(void)
 
     guard_run(guard);
     wire_run("ip xfrm policy flush");
-    CHECK(count_policies() == 0);
+    CHECK(wire_count_policies() == 0);
     guard_wait(guard);
     poll_block();
     await_installed(guard);
-    CHECK(count_policies() == 2);
+    CHECK(wire_count_policies() == 2);
 
     CHECK(!xfrm_policy_dump(&policies, &n));
     for (size_t i = 0; i < n; i++) {
@@ -206,7 +195,7 @@ test_mend(void)
         CHECK(xfrm_policy_equals(&policies[i], &got));
     }
     free(policies);
-    CHECK(count_policies() == 2);
+    CHECK(wire_count_policies() == 2);
     guard_flush(guard);
     guard_destroy(guard);
 }

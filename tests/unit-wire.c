@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "packets.h"
+#include "xfrm.h"
 
 union address {
     struct sockaddr sa;
@@ -202,4 +203,16 @@ wire_await(int fd)
     if (poll(&pfd, 1, 10000) != 1) {
         ovs_fatal(0, "nothing arrived in 10 s");
     }
+}
+
+/* Returns how many XFRM policies there are 'here'. */
+size_t
+wire_count_policies(void)
+{
+    struct xfrm_policy *policies;
+    size_t n;
+
+    CHECK(!xfrm_policy_dump(&policies, &n));
+    free(policies);
+    return n;
 }

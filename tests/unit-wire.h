@@ -30,5 +30,6 @@ int wire_socket(enum wire_end, int family, int proto, uint16_t port);
 void wire_send(int fd, const struct in6_addr *to, uint16_t port, size_t n);
 size_t wire_count(int fd);
 void wire_await(int fd);
+size_t wire_count_policies(void);
 
 #endif /* unit-wire.h */
