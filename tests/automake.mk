@@ -57,6 +57,7 @@ SYSTEM_TESTSUITE_AT = \
 EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
 	tests/uml/chassis-init \
 	tests/uml/demo \
+	tests/uml/check-system \
 	tests/uml/run-suite \
 	tests/uml/sandbox.sh \
 	tests/uml/uml-init \
@@ -79,9 +80,8 @@ SYSTEM_TEST_SECONDS = 300
 
 check-system: all $(check_PROGRAMS) tests/pki/done tests/atconfig \
 		tests/atlocal $(SYSTEM_TESTSUITE)
-	@$(srcdir)/tests/uml/uml-run -t 2400 -r tests \
-		SYSTEM_TEST_SECONDS=$(SYSTEM_TEST_SECONDS) \
-		$(abs_top_srcdir)/tests/uml/run-suite \
+	@SYSTEM_TEST_SECONDS=$(SYSTEM_TEST_SECONDS) \
+		$(abs_top_srcdir)/tests/uml/check-system \
 		'$(abs_top_srcdir)/tests/system-testsuite' $(TESTSUITEFLAGS)
 .PHONY: check-system
 
