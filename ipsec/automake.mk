@@ -32,6 +32,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/strongswan-conf.h \
 	ipsec/strongswan-conn.c \
 	ipsec/strongswan-conn.h \
+	ipsec/strongswan-duplicates.c \
+	ipsec/strongswan-duplicates.h \
 	ipsec/strongswan-files.c \
 	ipsec/strongswan-files.h \
 	ipsec/strongswan-judge.c \

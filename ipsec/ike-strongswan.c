@@ -12,8 +12,9 @@
  *                                     ^                           |
  *                                     +--- event, or a timer -----+
  *
- *     no wish any more: uninstall, unload-conn, terminate -> list-sas
- *                       -> file removed -> forgotten
+ *     no wish any more: uninstall, unload-conn -> file removed
+ *                       -> a successor is up, or there is none -> terminate
+ *                       -> list-sas -> forgotten
  *
  * What charon answers is never taken for what it did: list-sas is asked after
  * every event that names the connection, and judge looks at that alone.
@@ -140,6 +141,7 @@ handle_loaded(struct strongswan *s, const struct strongswan_msg *msg)
     }
     conn->load = STRONGSWAN_LOADED;
     strongswan_conn_want_query(&s->conns, conn);
+    strongswan_conn_touch_predecessors(&s->conns, conn);
 }
 
 static void

@@ -185,6 +185,18 @@ peer_destroy(struct peer *peer)
     free(peer);
 }
 
+/* Returns the child of 'peer' called 'name', or null. */
+const struct child *
+peer_find_child_named(const struct peer *peer, const char *name)
+{
+    for (size_t i = 0; i < peer->n_children; i++) {
+        if (!strcmp(peer->children[i].name, name)) {
+            return &peer->children[i];
+        }
+    }
+    return NULL;
+}
+
 /* Returns the child of 'peer' for this selector, or null. */
 const struct child *
 peer_find_child(const struct peer *peer, enum child_dir dir, uint8_t proto,

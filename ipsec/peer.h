@@ -99,6 +99,8 @@ struct peer *peers_add_tunnel(struct peers *, const struct tunnel *,
 struct peer *peer_clone(const struct peer *);
 void peer_destroy(struct peer *);
 bool peer_equals(const struct peer *, const struct peer *);
+const struct child *peer_find_child_named(const struct peer *,
+                                          const char *name);
 const struct child *peer_find_child(const struct peer *, enum child_dir,
                                     uint8_t proto, uint16_t port);
 const char *child_dir_name(enum child_dir);

@@ -12,6 +12,7 @@
 
 #include "openvswitch/poll-loop.h"
 #include "hash.h"
+#include "packets.h"
 #include "util.h"
 
 #include "peer.h"
@@ -22,6 +23,7 @@ strongswan_conns_init(struct strongswan_conns *conns)
 {
     memset(conns, 0, sizeof *conns);
     hmap_init(&conns->by_name);
+    hmap_init(&conns->by_pair);
     ovs_list_init(&conns->todo);
     ovs_list_init(&conns->file_waiters);
     heap_init(&conns->timers);
@@ -37,6 +39,7 @@ strongswan_conns_uninit(struct strongswan_conns *conns)
         strongswan_conn_destroy(conns, conn);
     }
     hmap_destroy(&conns->by_name);
+    hmap_destroy(&conns->by_pair);
     heap_destroy(&conns->timers);
 }
 
@@ -95,6 +98,79 @@ strongswan_conn_set_initiating(struct strongswan_conns *conns,
     conn->initiating = initiating;
 }
 
+static uint32_t
+hash_pair(const struct in6_addr *local, const struct in6_addr *remote)
+{
+    return hash_bytes(remote, sizeof *remote,
+                      hash_bytes(local, sizeof *local, 0));
+}
+
+static void
+forget_pair(struct strongswan_conns *conns, struct strongswan_conn *conn)
+{
+    if (conn->has_pair) {
+        hmap_remove(&conns->by_pair, &conn->pair_node);
+        conn->has_pair = false;
+    }
+}
+
+/* Notes between which hosts 'conn' is. */
+void
+strongswan_conn_set_pair(struct strongswan_conns *conns,
+                         struct strongswan_conn *conn,
+                         const struct in6_addr *local,
+                         const struct in6_addr *remote)
+{
+    forget_pair(conns, conn);
+    conn->local = *local;
+    conn->remote = *remote;
+    hmap_insert(&conns->by_pair, &conn->pair_node, hash_pair(local, remote));
+    conn->has_pair = true;
+}
+
+#define FOR_EACH_OF_PAIR(OTHER, CONN, CONNS)                                \
+    HMAP_FOR_EACH_WITH_HASH (OTHER, pair_node,                              \
+                             hash_pair(&(CONN)->local, &(CONN)->remote),    \
+                             &(CONNS)->by_pair)                             \
+        if ((CONN)->has_pair && is_same_pair(OTHER, CONN))
+
+static bool
+is_same_pair(const struct strongswan_conn *a, const struct strongswan_conn *b)
+{
+    return (ipv6_addr_equals(&a->local, &b->local)
+            && ipv6_addr_equals(&a->remote, &b->remote));
+}
+
+/* Returns the connection that is wished for between the hosts of 'conn', for
+ * which there is no wish, or null. */
+struct strongswan_conn *
+strongswan_conn_successor(const struct strongswan_conns *conns,
+                          const struct strongswan_conn *conn)
+{
+    struct strongswan_conn *other;
+
+    FOR_EACH_OF_PAIR (other, conn, conns) {
+        if (other->wish) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* Has the connections looked at that wait for 'conn' to take their place. */
+void
+strongswan_conn_touch_predecessors(struct strongswan_conns *conns,
+                                   const struct strongswan_conn *conn)
+{
+    struct strongswan_conn *other;
+
+    FOR_EACH_OF_PAIR (other, conn, conns) {
+        if (!other->wish && other != conn) {
+            strongswan_conn_touch(conns, other);
+        }
+    }
+}
+
 /* Takes 'conn' out of 'conns' and frees it. */
 void
 strongswan_conn_destroy(struct strongswan_conns *conns,
@@ -105,6 +181,7 @@ strongswan_conn_destroy(struct strongswan_conns *conns,
     if (!conn->wish) {
         conns->n_removing--;
     }
+    forget_pair(conns, conn);
     hmap_remove(&conns->by_name, &conn->node);
     ovs_list_remove(&conn->todo);
     strongswan_sas_uninit(&conn->sas);
@@ -128,9 +205,10 @@ strongswan_conn_reset(struct strongswan_conns *conns,
     conn->sas_known = false;
     conn->load = STRONGSWAN_UNLOADED;
     conn->up = false;
+    conn->sending_since = 0;
     conn->query = STRONGSWAN_QUERY_IDLE;
     conn->changed = true;
-    conn->removing = false;
+    conn->removal = STRONGSWAN_KEPT;
     memset(&conn->attempt, 0, sizeof conn->attempt);
     sset_clear(&conn->children);
     strongswan_conn_set_psk(conn, NULL);
@@ -149,17 +227,21 @@ strongswan_conn_set_wish(struct strongswan_conns *conns,
     conns->n_removing += !peer - !old;
     peer_destroy(conn->gone);
     conn->gone = NULL;
+    conn->removal = STRONGSWAN_KEPT;
+    conn->remove_by = 0;
     if (peer) {
         conn->wish = peer_clone(peer);
         conn->changed = true;
         peer_destroy(old);
+        strongswan_conn_set_pair(conns, conn, &peer->local, &peer->remote);
     } else {
         conn->wish = NULL;
         conn->gone = old;
-        conn->removing = false;
     }
     conn->up = false;
+    conn->sending_since = 0;
     strongswan_conn_touch(conns, conn);
+    strongswan_conn_touch_predecessors(conns, conn);
 }
 
 /* Notes what is wrong with 'conn', or null. */

@@ -6,8 +6,13 @@
 
 /* The connections of the strongSwan back end, as data: what is wished for,
  * how far charon has got with it, and when to look at it again.  No input or
- * output; strongswan-step moves them on. */
+ * output; strongswan-step moves them on.
+ *
+ * A connection's name is made of its contents, so whatever changes in it makes
+ * another connection between the same two hosts: the successor of the first,
+ * which goes when that one works. */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 
 #include "openvswitch/hmap.h"
@@ -25,6 +30,13 @@ enum strongswan_load {
     STRONGSWAN_LOADED
 };
 
+/* How far the removal is. */
+enum strongswan_removal {
+    STRONGSWAN_KEPT,
+    STRONGSWAN_UNLOAD_SENT,     /* Its SAs wait for the successor's. */
+    STRONGSWAN_TERMINATE_SENT
+};
+
 /* Whether charon is asked for the connection's SAs. */
 enum strongswan_query {
     STRONGSWAN_QUERY_IDLE,
@@ -39,17 +51,23 @@ struct strongswan_conn {
                                  * empty. */
     struct heap_node timer;     /* In its 'timers' if 'has_timer'. */
     bool has_timer;
+    struct hmap_node pair_node; /* In its 'by_pair' if 'has_pair'. */
+    bool has_pair;
+    struct in6_addr local, remote;
     char *name;
 
     struct peer *wish;          /* Null: to be removed. */
     struct peer *gone;          /* If 'wish' is null, what it was, or null. */
     bool up;                    /* All of its SAs were there when it was last
                                  * judged. */
+    long long int sending_since; /* ms; all that we send could leave then, and
+                                  * has been able to since; 0: it cannot. */
     bool changed;               /* 'wish' is not what was last loaded. */
     enum strongswan_load load;
     struct sset children;       /* Those that charon has been told of. */
     char *loaded_psk;           /* The secret that charon has, or null. */
-    bool removing;              /* The requests for removal are sent. */
+    enum strongswan_removal removal; /* If 'wish' is null. */
+    long long int remove_by;    /* ms; until then a successor may come up. */
 
     enum strongswan_query query;
     bool sas_known;             /* 'sas' is what list-sas told. */
@@ -61,6 +79,7 @@ struct strongswan_conn {
 
 struct strongswan_conns {
     struct hmap by_name;        /* Contains "struct strongswan_conn"s. */
+    struct hmap by_pair;        /* Those whose hosts are known. */
     struct ovs_list todo;       /* Those to look at. */
     struct ovs_list file_waiters; /* Likewise, when the file is written. */
     struct heap timers;         /* Those to ask charon about. */
@@ -91,11 +110,19 @@ void strongswan_conn_set_error(struct strongswan_conn *, const char *error);
 void strongswan_conn_set_psk(struct strongswan_conn *, const char *psk);
 void strongswan_conn_set_initiating(struct strongswan_conns *,
                                     struct strongswan_conn *, bool);
+void strongswan_conn_set_pair(struct strongswan_conns *,
+                              struct strongswan_conn *,
+                              const struct in6_addr *local,
+                              const struct in6_addr *remote);
+struct strongswan_conn *strongswan_conn_successor(
+    const struct strongswan_conns *, const struct strongswan_conn *);
 const char *strongswan_conn_label(const struct strongswan_conn *);
 
 /* Looking at connections later. */
 void strongswan_conn_touch(struct strongswan_conns *,
                            struct strongswan_conn *);
+void strongswan_conn_touch_predecessors(struct strongswan_conns *,
+                                        const struct strongswan_conn *);
 void strongswan_conn_touch_first(struct strongswan_conns *,
                                  struct strongswan_conn *);
 void strongswan_conn_want_query(struct strongswan_conns *,

@@ -14,6 +14,7 @@
 #include "util.h"
 
 #include "peer.h"
+#include "strongswan-duplicates.h"
 #include "strongswan-sa.h"
 
 /* A handshake takes well under a second.  After this time, in ms, one that
@@ -34,6 +35,7 @@ strongswan_verdict_init(struct strongswan_verdict *verdict)
     memset(verdict, 0, sizeof *verdict);
     svec_init(&verdict->end_ikes);
     svec_init(&verdict->end_children);
+    svec_init(&verdict->end_superfluous);
     svec_init(&verdict->initiate);
     verdict->again = LLONG_MAX;
 }
@@ -44,6 +46,7 @@ strongswan_verdict_uninit(struct strongswan_verdict *verdict)
 {
     svec_destroy(&verdict->end_ikes);
     svec_destroy(&verdict->end_children);
+    svec_destroy(&verdict->end_superfluous);
     svec_destroy(&verdict->initiate);
 }
 
@@ -131,6 +134,40 @@ find_missing(const struct peer *peer, const struct strongswan_sas *sas,
     }
 }
 
+/* Returns the child of 'peer' for what 'sa' is for, or null. */
+static const struct child *
+find_purpose(const struct peer *peer, const struct strongswan_child_sa *sa)
+{
+    for (size_t i = 0; i < peer->n_children; i++) {
+        if (strongswan_child_sa_matches(sa, &peer->children[i])) {
+            return &peer->children[i];
+        }
+    }
+    return NULL;
+}
+
+/* An SA of a child that the peer no longer has goes, but if another child
+ * takes its place, not before that one is there. */
+static void
+find_replaced(const struct peer *peer, const struct strongswan_sas *sas,
+              struct strongswan_verdict *verdict)
+{
+    for (size_t i = 0; i < sas->n; i++) {
+        for (size_t j = 0; j < sas->sas[i]->n_children; j++) {
+            const struct strongswan_child_sa *sa = &sas->sas[i]->children[j];
+            const struct child *next;
+
+            if (!sa->installed || peer_find_child_named(peer, sa->name)) {
+                continue;
+            }
+            next = find_purpose(peer, sa);
+            if (!next || strongswan_sas_find_child(sas, next)) {
+                svec_add(&verdict->end_superfluous, sa->unique_id);
+            }
+        }
+    }
+}
+
 static void
 wait_until(struct strongswan_verdict *verdict, long long int when)
 {
@@ -147,10 +184,18 @@ strongswan_judge(const struct peer *peer, const struct strongswan_sas *sas,
                  struct strongswan_verdict *verdict)
 {
     find_missing(peer, sas, verdict);
+    find_replaced(peer, sas, verdict);
 
     bool over = now >= attempt_ends(attempt);
     find_misfits(peer, sas, verdict);
     find_obsolete(sas, !verdict->sending && over, verdict);
+    if (verdict->sending && svec_is_empty(&verdict->end_ikes)
+        && svec_is_empty(&verdict->end_children)) {
+        if (strongswan_find_duplicates(peer, sas, &verdict->end_superfluous,
+                                       &verdict->end_ikes)) {
+            verdict->again = now + STRONGSWAN_DUPLICATES_WAIT;
+        }
+    }
     verdict->under_way = !verdict->sending && attempt->at && !over;
 
     if (!svec_is_empty(&verdict->end_ikes)

@@ -29,6 +29,8 @@ struct strongswan_attempt {
 struct strongswan_verdict {
     struct svec end_ikes;       /* Unique ids of IKE_SAs to end. */
     struct svec end_children;   /* Unique ids of CHILD_SAs to end. */
+    struct svec end_superfluous; /* Likewise, ones that are not needed any
+                                  * more. */
     struct svec initiate;       /* Names of children to initiate now. */
     bool sending;               /* All that we send can leave. */
     bool receiving;             /* All that we receive can come in. */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "packets.h"
 #include "util.h"
 
 #include "peer.h"
@@ -73,6 +74,15 @@ value_is(const struct section *section, const char *name,
     return value && !strcmp(value, expected);
 }
 
+/* A state in which the SA carries packets. */
+static bool
+child_works(const struct section *section)
+{
+    return (value_is(section, "state", "INSTALLED")
+            || value_is(section, "state", "UPDATING")
+            || value_is(section, "state", "REKEYING"));
+}
+
 static void
 child_sa_parse(struct strongswan_child_sa *sa, const struct section *section)
 {
@@ -82,7 +92,9 @@ child_sa_parse(struct strongswan_child_sa *sa, const struct section *section)
     *sa = (struct strongswan_child_sa) {
         .name = dup_value(section, "name"),
         .unique_id = dup_value(section, "uniqueid"),
-        .installed = value_is(section, "state", "INSTALLED"),
+        .installed = child_works(section),
+        .settled = value_is(section, "state", "INSTALLED"),
+        .age = section_get_uint(section, "install-time"),
         .spi_in = parse_spi(section, "spi-in"),
         .spi_out = parse_spi(section, "spi-out"),
         .reqid = section_get_uint(section, "reqid"),
@@ -111,6 +123,27 @@ parse_children(struct strongswan_ike_sa *sa, const struct section *children)
     }
 }
 
+static void
+parse_host(const struct section *section, const char *name,
+           struct in6_addr *host)
+{
+    const char *text = section_get(section, name);
+    ovs_be32 ip4;
+
+    if (text && ip_parse(text, &ip4)) {
+        *host = in6_addr_mapped_ipv4(ip4);
+    } else if (!text || !ipv6_parse(text, host)) {
+        *host = in6addr_any;
+    }
+}
+
+static bool
+is_idle(const struct section *section)
+{
+    return (!section_get_section(section, "tasks-active")
+            && !section_get_section(section, "tasks-queued"));
+}
+
 /* Returns the IKE_SA of connection 'name' that 'section' of a list-sa event
  * describes, which the caller owns.  What is missing there is empty. */
 struct strongswan_ike_sa *
@@ -122,7 +155,12 @@ strongswan_ike_sa_parse(const char *name, const struct section *section)
 
     sa->name = xstrdup(name);
     sa->unique_id = dup_value(section, "uniqueid");
-    sa->established = value_is(section, "state", "ESTABLISHED");
+    parse_host(section, "local-host", &sa->local);
+    parse_host(section, "remote-host", &sa->remote);
+    sa->settled = (value_is(section, "state", "ESTABLISHED")
+                   && is_idle(section));
+    sa->established = (value_is(section, "state", "ESTABLISHED")
+                       || value_is(section, "state", "REKEYING"));
     sa->initiator = value_is(section, "initiator", "yes");
     sa->busy = ((sa->initiator && (value_is(section, "state", "CONNECTING")
                                    || value_is(section, "state", "CREATED")))
@@ -368,6 +406,22 @@ strongswan_sas_find_child(const struct strongswan_sas *sas,
         }
     }
     return NULL;
+}
+
+/* Returns true if there is an SA of a child of that name, in whatever
+ * state. */
+bool
+strongswan_sas_have_child_named(const struct strongswan_sas *sas,
+                                const char *name)
+{
+    for (size_t i = 0; i < sas->n; i++) {
+        for (size_t j = 0; j < sas->sas[i]->n_children; j++) {
+            if (!strcmp(sas->sas[i]->children[j].name, name)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* Returns true if something that we asked for has no answer yet. */

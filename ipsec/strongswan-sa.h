@@ -7,6 +7,7 @@
 /* charon's IKE_SAs and CHILD_SAs, as list-sas tells them, as values.  No
  * input or output. */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,7 +20,10 @@ struct section;
 struct strongswan_child_sa {
     char *name;                 /* The child's, as configured. */
     char *unique_id;
-    bool installed;
+    bool installed;             /* It works, also while it is rekeyed. */
+    bool settled;               /* In state INSTALLED, not amid a rekey or a
+                                 * deletion. */
+    unsigned int age;           /* s since it was installed. */
     uint32_t spi_in, spi_out;   /* Host byte order. */
     uint32_t reqid;
     char *algorithm;
@@ -29,7 +33,9 @@ struct strongswan_child_sa {
 struct strongswan_ike_sa {
     char *name;                 /* The connection's. */
     char *unique_id;
-    bool established;           /* In state ESTABLISHED. */
+    struct in6_addr local, remote; /* The two hosts; zeros if not known. */
+    bool established;           /* It works, also while it is rekeyed. */
+    bool settled;               /* In state ESTABLISHED, nothing under way. */
     bool initiator;             /* We started it. */
     bool busy;                  /* We have asked for it, or for a child in
                                  * it, and have no answer yet. */
@@ -69,6 +75,8 @@ const struct strongswan_ike_sa *strongswan_sas_newest(
     const struct strongswan_sas *);
 const struct strongswan_child_sa *strongswan_sas_find_child(
     const struct strongswan_sas *, const struct child *);
+bool strongswan_sas_have_child_named(const struct strongswan_sas *,
+                                     const char *name);
 bool strongswan_sas_busy(const struct strongswan_sas *);
 
 #endif /* strongswan-sa.h */

@@ -34,6 +34,14 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 /* How many negotiations at once. */
 #define MAX_INITIATING 64
 
+/* How long, in ms, the SAs of a connection that has been changed go on while
+ * the new one does not come up, because the peer has not been changed yet. */
+#define SUCCESSOR_WAIT 300000
+
+/* How long, in ms, the peer may take to begin what it sends by the new
+ * connection after we have. */
+#define PEER_WAIT 2000
+
 /* What is added goes to the file first, so that somebody's `swanctl
  * --load-all` is harmless at any moment.  A disk that is full keeps nobody
  * from being encrypted. */
@@ -70,33 +78,6 @@ load_credentials(struct strongswan *s, struct strongswan_conn *conn)
     }
 }
 
-static bool
-peer_has_child_named(const struct peer *peer, const char *name)
-{
-    for (size_t i = 0; i < peer->n_children; i++) {
-        if (!strcmp(peer->children[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Ends the SAs of children that 'conn' no longer has, after the connection
- * without them has been sent, so that nothing brings them back. */
-static void
-drop_children(struct strongswan *s, struct strongswan_conn *conn)
-{
-    const char *child;
-
-    SSET_FOR_EACH_SAFE (child, &conn->children) {
-        if (!peer_has_child_named(conn->wish, child)) {
-            strongswan_terminate(s->session, STRONGSWAN_OTHER, conn->name,
-                                 child);
-            sset_find_and_delete(&conn->children, child);
-        }
-    }
-}
-
 static void
 load(struct strongswan *s, struct strongswan_conn *conn)
 {
@@ -104,20 +85,19 @@ load(struct strongswan *s, struct strongswan_conn *conn)
     const char *child;
 
     load_credentials(s, conn);
+    /* What takes the place of a child waits if that one has a trap. */
     SSET_FOR_EACH (child, &conn->children) {
-        if (!peer_has_child_named(peer, child)) {
+        if (!peer_find_child_named(peer, child)) {
             strongswan_uninstall(s->session, conn->name, child);
         }
     }
     strongswan_send(s->session, STRONGSWAN_LOAD, conn->name, "load-conn",
                     strongswan_conn_for_vici(peer));
-    drop_children(s, conn);
     for (size_t i = 0; i < peer->n_children; i++) {
         sset_add(&conn->children, peer->children[i].name);
     }
     conn->load = STRONGSWAN_LOADING;
     conn->changed = false;
-    conn->removing = false;
     memset(&conn->attempt, 0, sizeof conn->attempt);
 }
 
@@ -142,19 +122,64 @@ initiate(struct strongswan *s, struct strongswan_conn *conn,
 
 static void
 terminate_ids(struct strongswan *s, struct strongswan_conn *conn,
-              const char *kind, const struct svec *ids)
+              const char *kind, const char *what, const struct svec *ids)
 {
     const char *id;
     size_t i;
 
     SVEC_FOR_EACH (i, id, ids) {
-        VLOG_INFO_RL(&rl, "%s: ending %s %s", strongswan_conn_label(conn),
-                     strcmp(kind, "ike-id")
-                     ? "a CHILD_SA that does not fit:"
-                     : "an IKE_SA that the peer has lost or does not answer:",
-                     id);
+        VLOG_INFO_RL(&rl, "%s: ending %s: %s", strongswan_conn_label(conn),
+                     what, id);
         strongswan_terminate_id(s->session, conn->name, kind, id);
     }
+}
+
+static void
+end_unfit(struct strongswan *s, struct strongswan_conn *conn,
+          const struct strongswan_verdict *verdict)
+{
+    terminate_ids(s, conn, "child-id", "a CHILD_SA that does not fit",
+                  &verdict->end_children);
+    terminate_ids(s, conn, "child-id", "a CHILD_SA that is not needed now",
+                  &verdict->end_superfluous);
+    terminate_ids(s, conn, "ike-id",
+                  "an IKE_SA that is lost, not answered, or empty",
+                  &verdict->end_ikes);
+}
+
+/* Forgets children that the connection no longer has when the last of their
+ * SAs is gone.  The peer's deletion of it may have had charon make a trap. */
+static void
+forget_children(struct strongswan *s, struct strongswan_conn *conn)
+{
+    const char *child;
+
+    SSET_FOR_EACH_SAFE (child, &conn->children) {
+        if (!peer_find_child_named(conn->wish, child)
+            && !strongswan_sas_have_child_named(&conn->sas, child)) {
+            strongswan_uninstall(s->session, conn->name, child);
+            sset_find_and_delete(&conn->children, child);
+        }
+    }
+}
+
+/* Notes what of 'conn' works, and tells those who wait for that. */
+static void
+set_working(struct strongswan *s, struct strongswan_conn *conn, bool sending,
+            bool receiving)
+{
+    bool up = sending && receiving;
+
+    if (up && !conn->up) {
+        strongswan_sweep_add(s->sweep, conn->wish, time_msec());
+    }
+    if (up != conn->up || sending != (conn->sending_since != 0)) {
+        strongswan_conn_touch_predecessors(&s->conns, conn);
+    }
+    conn->up = up;
+    conn->sending_since = (!sending ? 0
+                           : conn->sending_since ? conn->sending_since
+                           : time_msec());
 }
 
 static void
@@ -165,8 +190,8 @@ judge(struct strongswan *s, struct strongswan_conn *conn)
     strongswan_verdict_init(&verdict);
     strongswan_judge(conn->wish, &conn->sas, &conn->attempt, time_msec(),
                      &verdict);
-    terminate_ids(s, conn, "child-id", &verdict.end_children);
-    terminate_ids(s, conn, "ike-id", &verdict.end_ikes);
+    end_unfit(s, conn, &verdict);
+    forget_children(s, conn);
     if (verdict.error) {
         strongswan_conn_set_error(conn, verdict.error);
     }
@@ -176,10 +201,7 @@ judge(struct strongswan *s, struct strongswan_conn *conn)
             strongswan_conn_set_error(conn, NULL);
         }
     }
-    if (verdict.sending && verdict.receiving && !conn->up) {
-        strongswan_sweep_add(s->sweep, conn->wish, time_msec());
-    }
-    conn->up = verdict.sending && verdict.receiving;
+    set_working(s, conn, verdict.sending, verdict.receiving);
     strongswan_conn_set_initiating(&s->conns, conn, verdict.under_way);
 
     if (verdict.again != LLONG_MAX) {
@@ -195,14 +217,24 @@ judge(struct strongswan *s, struct strongswan_conn *conn)
     strongswan_verdict_uninit(&verdict);
 }
 
+static void
+query(struct strongswan *s, struct strongswan_conn *conn)
+{
+    conn->query = STRONGSWAN_QUERY_RUNNING;
+    strongswan_send(s->session, STRONGSWAN_LIST_SAS, conn->name, "list-sas",
+                    strongswan_args("ike", conn->name, NULL));
+}
+
 /* Removal. */
 
+/* The configuration goes first, so that nobody starts anything new by it,
+ * then its file. */
 static void
-send_removal(struct strongswan *s, struct strongswan_conn *conn)
+send_unload(struct strongswan *s, struct strongswan_conn *conn)
 {
     const char *child;
 
-    conn->removing = true;
+    conn->removal = STRONGSWAN_UNLOAD_SENT;
     strongswan_conn_set_initiating(&s->conns, conn, false);
     strongswan_conn_cancel_timer(&s->conns, conn);
     /* unload-conn leaves traps that close_action or dpd_action made. */
@@ -213,9 +245,67 @@ send_removal(struct strongswan *s, struct strongswan_conn *conn)
                     strongswan_args("name", conn->name, NULL));
     strongswan_send(s->session, STRONGSWAN_OTHER, conn->name, "unload-shared",
                     strongswan_args("id", conn->name, NULL));
-    strongswan_terminate(s->session, STRONGSWAN_REMOVE, conn->name, NULL);
     strongswan_conn_set_psk(conn, NULL);
     conn->load = STRONGSWAN_UNLOADED;
+    strongswan_files_remove(s->files, conn->name);
+}
+
+static void
+send_terminate(struct strongswan *s, struct strongswan_conn *conn)
+{
+    conn->removal = STRONGSWAN_TERMINATE_SENT;
+    conn->sas_known = false;
+    strongswan_conn_cancel_timer(&s->conns, conn);
+    strongswan_terminate(s->session, STRONGSWAN_REMOVE, conn->name, NULL);
+}
+
+/* Returns when, in ms, the SAs of 'conn' have to go.  While its successor is
+ * being negotiated they carry the traffic.  The peer may have begun what it
+ * sends by its own new connection, or may know nothing of one: then it begins
+ * again when the old SA is gone. */
+static long long int
+retirement(const struct strongswan *s, const struct strongswan_conn *conn)
+{
+    const struct strongswan_conn *next = strongswan_conn_successor(&s->conns,
+                                                                   conn);
+
+    if (!next || next->up) {
+        return 0;
+    }
+    return (next->sending_since
+            ? MIN(conn->remove_by, next->sending_since + PEER_WAIT)
+            : conn->remove_by);
+}
+
+/* Returns false if the successor of 'conn' is not loaded yet: until then the
+ * peer must find the old one. */
+static bool
+may_unload(struct strongswan *s, struct strongswan_conn *conn)
+{
+    const struct strongswan_conn *next = strongswan_conn_successor(&s->conns,
+                                                                   conn);
+    long long int now = time_msec();
+
+    if (!conn->remove_by) {
+        conn->remove_by = now + SUCCESSOR_WAIT;
+    }
+    if (!next || next->load == STRONGSWAN_LOADED || now >= conn->remove_by) {
+        return true;
+    }
+    strongswan_conn_set_timer(&s->conns, conn, conn->remove_by);
+    return false;
+}
+
+static bool
+may_terminate(struct strongswan *s, struct strongswan_conn *conn)
+{
+    long long int when = retirement(s, conn);
+
+    if (time_msec() >= when) {
+        return true;
+    }
+    strongswan_conn_set_timer(&s->conns, conn, when);
+    return false;
 }
 
 static void
@@ -237,12 +327,28 @@ finish_removal(struct strongswan *s, struct strongswan_conn *conn)
     strongswan_conn_destroy(&s->conns, conn);
 }
 
+/* After terminate: no SA is left, or one came into being meanwhile. */
 static void
-query(struct strongswan *s, struct strongswan_conn *conn)
+check_removed(struct strongswan *s, struct strongswan_conn *conn)
 {
-    conn->query = STRONGSWAN_QUERY_RUNNING;
-    strongswan_send(s->session, STRONGSWAN_LIST_SAS, conn->name, "list-sas",
-                    strongswan_args("ike", conn->name, NULL));
+    if (conn->query == STRONGSWAN_QUERY_WANTED) {
+        query(s, conn);
+        return;
+    }
+    if (conn->query != STRONGSWAN_QUERY_IDLE || !conn->sas_known) {
+        return;
+    }
+    if (!conn->sas.n) {
+        finish_removal(s, conn);
+        return;
+    }
+    for (size_t i = 0; i < conn->sas.n; i++) {
+        strongswan_terminate_id(s->session, conn->name, "ike-id",
+                                conn->sas.sas[i]->unique_id);
+    }
+    conn->sas_known = false;
+    strongswan_conn_set_timer(&s->conns, conn,
+                              time_msec() + STRONGSWAN_BACKOFF_MIN);
 }
 
 /* Takes the next step of removing 'conn', which may free it. */
@@ -251,25 +357,20 @@ remove_conn(struct strongswan *s, struct strongswan_conn *conn)
 {
     if (!strongswan_session_is_up(s->session)) {
         finish_removal(s, conn);
-    } else if (!s->synced) {
         return;
-    } else if (!conn->removing) {
-        send_removal(s, conn);
-    } else if (conn->query == STRONGSWAN_QUERY_WANTED) {
-        query(s, conn);
-    } else if (conn->query == STRONGSWAN_QUERY_IDLE && conn->sas_known) {
-        if (!conn->sas.n) {
-            finish_removal(s, conn);
-            return;
-        }
-        /* An IKE_SA that came into being meanwhile. */
-        for (size_t i = 0; i < conn->sas.n; i++) {
-            strongswan_terminate_id(s->session, conn->name, "ike-id",
-                                    conn->sas.sas[i]->unique_id);
-        }
-        conn->sas_known = false;
-        strongswan_conn_set_timer(&s->conns, conn,
-                                  time_msec() + STRONGSWAN_BACKOFF_MIN);
+    }
+    if (!s->synced) {
+        return;
+    }
+    if (conn->removal == STRONGSWAN_KEPT && may_unload(s, conn)) {
+        send_unload(s, conn);
+    }
+    if (conn->removal == STRONGSWAN_UNLOAD_SENT && may_terminate(s, conn)) {
+        send_terminate(s, conn);
+        return;
+    }
+    if (conn->removal == STRONGSWAN_TERMINATE_SENT) {
+        check_removed(s, conn);
     }
 }
 

@@ -13,6 +13,7 @@
 #include "timeval.h"
 #include "util.h"
 
+#include "peer.h"
 #include "section.h"
 #include "strongswan-sa.h"
 #include "strongswan-session.h"
@@ -99,7 +100,8 @@ handle_trap(struct strongswan *s, const struct section *body)
             continue;
         }
         conn = strongswan_conn_find(&s->conns, ike);
-        if (!conn || !conn->wish) {
+        if (!conn || !conn->wish
+            || !peer_find_child_named(conn->wish, child)) {
             strongswan_uninstall(s->session, ike, child);
         }
     }
@@ -113,7 +115,13 @@ distribute_sas(struct strongswan *s, struct strongswan_sas *sas)
     struct strongswan_conn *conn;
 
     for (size_t i = 0; i < sas->n; i++) {
-        conn = strongswan_conn_get(&s->conns, sas->sas[i]->name);
+        const struct strongswan_ike_sa *sa = sas->sas[i];
+
+        conn = strongswan_conn_get(&s->conns, sa->name);
+        if (!conn->has_pair) {
+            strongswan_conn_set_pair(&s->conns, conn, &sa->local,
+                                     &sa->remote);
+        }
         strongswan_sas_add(&conn->sas, sas->sas[i]);
     }
     sas->n = 0;

@@ -39,11 +39,25 @@ ike_section(const char *id, const char *state, const char *initiator,
     section_put(section, "state", state);
     section_put(section, "initiator", initiator);
     section_put(section, "established", age);
+    section_put(section, "local-host", "10.0.0.1");
+    section_put(section, "remote-host", "2001:db8::2");
     section_add(section, "child-sas");
     return section;
 }
 
+/* Gives 'name' in 'section' another value. */
 static void
+replace(struct section *section, const char *name, const char *value)
+{
+    struct section_item *item = CONST_CAST(struct section_item *,
+                                           section_find(section, name));
+
+    free(item->data);
+    item->data = xstrdup(value);
+    item->length = strlen(value);
+}
+
+static struct section *
 add_child(struct section *ike, const char *id, const char *name,
           const char *local_ts, const char *remote_ts)
 {
@@ -58,6 +72,7 @@ add_child(struct section *ike, const char *id, const char *name,
     section_put(child, "encr-keysize", "256");
     section_put_list(child, "local-ts", local_ts);
     section_put_list(child, "remote-ts", remote_ts);
+    return child;
 }
 
 static void
@@ -78,6 +93,7 @@ judge(const struct strongswan_sas *sas,
     strongswan_judge(&peer, sas, attempt, now, &v);
 
     char *ikes = svec_join(&v.end_ikes, ",", "");
+    svec_append(&v.end_children, &v.end_superfluous);
     char *ends = svec_join(&v.end_children, ",", "");
     char *starts = svec_join(&v.initiate, ",", "");
     char *words = xasprintf("%s%s ike[%s] child[%s] start[%s] again %lld",
@@ -129,6 +145,8 @@ test_parse(void)
     CHECK_STRING(sa->unique_id, "7");
     CHECK(sa->established && sa->initiator && !sa->busy);
     CHECK(sa->age == 12);
+    CHECK(in6_addr_get_mapped_ipv4(&sa->local) == htonl(0x0a000001));
+    CHECK(sa->remote.s6_addr[0] == 0x20 && sa->remote.s6_addr[15] == 2);
     CHECK(sa->n_children == 1);
     CHECK(sa->children[0].spi_in == 0xc0ffee01);
     CHECK_STRING(sa->children[0].algorithm, "AES_GCM_16-256");
@@ -262,9 +280,127 @@ test_superseded(void)
     strongswan_sas_uninit(&sas);
 }
 
+#define OUT_TS "10.0.0.1/32[udp]", "10.0.0.2/32[udp/6081]"
+#define IN_TS "10.0.0.1/32[udp/6081]", "10.0.0.2/32[udp]"
+
+static struct section *
+ike_with_in(const char *id)
+{
+    struct section *ike = ike_section(id, "ESTABLISHED", "yes", "60");
+
+    add_child(ike, "1", "ovs-in", IN_TS);
+    return ike;
+}
+
+/* What takes a child's place comes before that goes. */
+static void
+test_replaced(void)
+{
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct strongswan_sas sas;
+    strongswan_sas_init(&sas);
+
+    struct section *ike = ike_with_in("1");
+    add_child(ike, "2", "ovs-former-out", OUT_TS);
+    take(&sas, ike, NULL, 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "-R ike[] child[] start[ovs-out] again -1");
+    ike = ike_with_in("1");
+    add_child(ike, "2", "ovs-former-out", OUT_TS);
+    add_child(ike, "3", "ovs-out", OUT_TS);
+    take(&sas, ike, NULL, 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "SR ike[] child[2] start[] again -1");
+
+    /* One whose tunnel is gone has no successor to wait for, and what is
+     * missing does not wait for it. */
+    ike = ike_with_in("1");
+    add_child(ike, "2", "ovs-vxlan", "10.0.0.1/32[udp]",
+              "10.0.0.2/32[udp/4789]");
+    take(&sas, ike, NULL, 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "-R ike[] child[2] start[ovs-out] again -1");
+
+    /* An SA works while it is rekeyed; nothing is started for it. */
+    ike = ike_with_in("1");
+    struct section *out = add_child(ike, "2", "ovs-out", OUT_TS);
+    replace(out, "state", "REKEYING");
+    take(&sas, ike, NULL, 100000);
+    check_verdict(&sas, &attempt, 100000, "SR ike[] child[] start[] again -1");
+    strongswan_sas_uninit(&sas);
+}
+
+static void
+add_duplicate(struct section *ike, const char *id, const char *age,
+              const char *spi_in, const char *spi_out)
+{
+    struct section *child = add_child(ike, id, "ovs-out", OUT_TS);
+
+    replace(child, "spi-in", spi_in);
+    section_put(child, "spi-out", spi_out);
+    section_put(child, "install-time", age);
+}
+
+/* Judges two SAs of one child, the second in 'state' and with the SPIs as the
+ * one end sees them or, if 'mirrored', the other. */
+static void
+check_duplicates(const char *age1, const char *age2, const char *state,
+                 bool mirrored, const char *expected)
+{
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct section *ike = ike_with_in("1");
+    struct strongswan_sas sas;
+
+    add_duplicate(ike, "2", age1, mirrored ? "c0000001" : "c0000009",
+                  mirrored ? "c0000009" : "c0000001");
+    add_duplicate(ike, "3", age2, mirrored ? "c0000005" : "c0000002",
+                  mirrored ? "c0000002" : "c0000005");
+    struct section *children_ = section_find(ike, "child-sas")->section;
+    struct section *last = section_find(children_, "3")->section;
+    replace(last, "state", state);
+
+    strongswan_sas_init(&sas);
+    take(&sas, ike, NULL, 100000);
+    check_verdict(&sas, &attempt, 100000, expected);
+    strongswan_sas_uninit(&sas);
+}
+
+static void
+test_duplicates(void)
+{
+    /* Both ends find the same one, by the SPIs if they came up together, */
+    check_duplicates("9", "6", "INSTALLED", false,
+                     "SR ike[] child[3] start[] again -1");
+    check_duplicates("9", "6", "INSTALLED", true,
+                     "SR ike[] child[3] start[] again -1");
+    /* by age if they did not, */
+    check_duplicates("12", "6", "INSTALLED", false,
+                     "SR ike[] child[2] start[] again -1");
+    /* and none during a rekey. */
+    check_duplicates("9", "0", "REKEYED", false,
+                     "SR ike[] child[] start[] again -1");
+
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct strongswan_sas sas;
+    strongswan_sas_init(&sas);
+    struct section *ike = ike_with_in("1");
+    add_child(ike, "2", "ovs-out", OUT_TS);
+    take(&sas, ike, ike_section("2", "ESTABLISHED", "yes", "6"), 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "SR ike[2] child[] start[] again 101000");
+    ike = ike_with_in("1");
+    add_child(ike, "2", "ovs-out", OUT_TS);
+    take(&sas, ike, ike_section("2", "ESTABLISHED", "yes", "5"), 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "SR ike[] child[] start[] again 106000");
+    strongswan_sas_uninit(&sas);
+}
+
 void
 unit_strongswan(void)
 {
+    test_replaced();
+    test_duplicates();
     test_parse();
     test_start();
     test_up();
