@@ -5,6 +5,8 @@ noinst_LIBRARIES += lib/libcommon.a
 lib_libcommon_a_SOURCES = \
 	lib/chassis-name.c \
 	lib/chassis-name.h \
+	lib/quote.c \
+	lib/quote.h \
 	lib/x509.c \
 	lib/x509.h \
 	lib/daemon-start.h \

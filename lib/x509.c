@@ -19,6 +19,7 @@
 
 #include "chassis-name.h"
 #include "openvswitch/dynamic-string.h"
+#include "quote.h"
 #include "svec.h"
 #include "util.h"
 
@@ -189,16 +190,6 @@ x509_read_key(const char *path, const void *data, size_t size,
 }
 
 /* Names. */
-
-/* Appends 's' in double quotes, in a form that no terminal or log takes for
- * anything else. */
-static void
-put_quoted(struct ds *ds, const char *s)
-{
-    ds_put_char(ds, '"');
-    ds_put_printable(ds, s, strlen(s));
-    ds_put_char(ds, '"');
-}
 
 /* Returns the 'length' bytes at 'data' as a string that the caller must free.
  * A null byte, which some would take for its end, reads as "?", which no

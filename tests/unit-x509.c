@@ -204,7 +204,7 @@ test_name(void)
     CHECK_IN(get_name("node-1", "IP:10.0.0.1", &name),
              "C: the certificate has no DNS name in subjectAltName");
     CHECK_IN(get_name("n\x1b", "DNS:a,DNS:b", &name),
-             "C: commonName \"n\\033\" is not a DNS name in subjectAltName "
+             "C: commonName \"n\\x1b\" is not a DNS name in subjectAltName "
              "(\"a\", \"b\"), so which one peers expect is not known");
     CHECK_IN(get_name("b", "DNS:a", &name),
              "C: commonName \"b\" is not a DNS name in subjectAltName "
