@@ -24,6 +24,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/monitor.h \
 	ipsec/peer.c \
 	ipsec/peer.h \
+	ipsec/proposal.c \
+	ipsec/proposal.h \
 	ipsec/section.c \
 	ipsec/section.h \
 	ipsec/status.c \
@@ -50,6 +52,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/swanctl-conf.h \
 	ipsec/swanctl-text.c \
 	ipsec/swanctl-text.h \
+	ipsec/tunnel-options.c \
+	ipsec/tunnel-options.h \
 	ipsec/tunnel.c \
 	ipsec/tunnel.h \
 	ipsec/vici-codec.c \

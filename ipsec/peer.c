@@ -18,39 +18,7 @@
 #include "util.h"
 
 #include "credentials.h"
-
-/* The first proposal of each kind is what the Python ovs-monitor-ipsec
- * offers, so that a fleet of both kinds connects; the next ones are what new
- * peers prefer when the first is not to be had.  All are FIPS-approved.
- *
- * Rekeying by packets keeps clear of the end of the 32-bit sequence numbers
- * (RFC 4303, 3.3.3).  A dead peer is noticed after 'dpd_delay' and charon's
- * retransmissions.  'keyingtries' is 1 because the back end starts again by
- * itself, with a backoff of its own. */
-const struct peer_setting peer_ike_settings[] = {
-    { "version", "2", false },
-    { "proposals", "aes256gcm16-prfsha256-modp2048", true },
-    { "proposals", "aes256gcm16-prfsha384-ecp384", true },
-    { "mobike", "no", false },
-    { "unique", "never", false },
-    { "keyingtries", "1", false },
-    { "dpd_delay", "10s", false },
-    { "rekey_time", "4h", false },
-    { NULL, NULL, false },
-};
-
-const struct peer_setting peer_esp_settings[] = {
-    { "mode", "transport", false },
-    { "esp_proposals", "aes256gcm16-modp2048-esn-noesn", true },
-    { "esp_proposals", "aes256gcm16-ecp384-esn-noesn", true },
-    { "esp_proposals", "aes256gcm16-esn-noesn", true },
-    { "rekey_time", "1h", false },
-    { "rekey_packets", "4000000000", false },
-    { "replay_window", "128", false },
-    { "close_action", "trap", false },
-    { "dpd_action", "trap", false },
-    { NULL, NULL, false },
-};
+#include "tunnel-options.h"
 
 /* Finds a peer by its addresses. */
 struct peer_address {
@@ -80,10 +48,15 @@ make_name(const struct ds *contents, char name[PEER_NAME_LEN + 1])
 }
 
 static void
-put_settings(struct ds *ds, const struct peer_setting *settings)
+put_settings(struct ds *ds, const struct tunnel_options *options,
+             enum setting_scope scope)
 {
-    for (; settings->name; settings++) {
-        ds_put_format(ds, "%s=%s\n", settings->name, settings->value);
+    SETTING_FOR_EACH (setting, scope) {
+        const char *value = tunnel_options_get(options, setting);
+
+        if (value) {
+            ds_put_format(ds, "%s=%s\n", setting_name(setting), value);
+        }
     }
 }
 
@@ -92,7 +65,7 @@ peer_set_name(struct peer *peer)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    put_settings(&ds, peer_ike_settings);
+    put_settings(&ds, peer->options, SETTING_IKE);
     ds_put_cstr(&ds, "local=");
     ipv6_format_mapped(&peer->local, &ds);
     ds_put_cstr(&ds, "\nremote=");
@@ -108,17 +81,18 @@ peer_set_name(struct peer *peer)
 }
 
 static void
-child_init(struct child *child, enum child_dir dir, uint8_t proto,
-           uint16_t port)
+child_init(struct child *child, enum child_dir dir,
+           const struct tunnel *tunnel)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     child->dir = dir;
-    child->proto = proto;
-    child->port = port;
-    put_settings(&ds, peer_esp_settings);
+    child->proto = tunnel->type->proto;
+    child->port = tunnel->port;
+    child->options = tunnel_options_ref(tunnel->options);
+    put_settings(&ds, child->options, SETTING_ESP);
     ds_put_format(&ds, "dir=%s\nproto=%u\nport=%u\n",
-                  child_dir_name(dir), proto, port);
+                  child_dir_name(dir), child->proto, child->port);
     make_name(&ds, child->name);
     ds_destroy(&ds);
 }
@@ -141,6 +115,7 @@ peer_create(const struct tunnel *tunnel, const struct in6_addr *local,
     peer->remote = tunnel->remote;
     peer->auth = tunnel->auth;
     peer->tunnel = xstrdup(tunnel->name);
+    peer->options = tunnel_options_ref(tunnel->options);
     if (peer->auth == TUNNEL_AUTH_PSK) {
         peer->psk = xstrdup(tunnel->value[TUNNEL_PSK]);
     } else {
@@ -161,9 +136,13 @@ peer_clone(const struct peer *peer)
     copy->psk = nullable_xstrdup(peer->psk);
     copy->remote_name = nullable_xstrdup(peer->remote_name);
     copy->credentials = credentials_ref(peer->credentials);
+    copy->options = tunnel_options_ref(peer->options);
     copy->tunnel = xstrdup(peer->tunnel);
     copy->children = xmemdup(peer->children,
                              peer->n_children * sizeof *peer->children);
+    for (size_t i = 0; i < copy->n_children; i++) {
+        tunnel_options_ref(copy->children[i].options);
+    }
     return copy;
 }
 
@@ -178,6 +157,10 @@ peer_destroy(struct peer *peer)
         memset(peer->psk, 0, strlen(peer->psk));
         free(peer->psk);
     }
+    for (size_t i = 0; i < peer->n_children; i++) {
+        tunnel_options_unref(peer->children[i].options);
+    }
+    tunnel_options_unref(peer->options);
     free(peer->remote_name);
     free(peer->children);
     free(peer->tunnel);
@@ -248,8 +231,7 @@ peer_add_children(struct peer *peer, const struct tunnel *tunnel)
     peer->children = xrealloc(peer->children, (peer->n_children + CHILD_N_DIRS)
                                               * sizeof *peer->children);
     for (enum child_dir dir = CHILD_OUT; dir < CHILD_N_DIRS; dir++) {
-        child_init(&peer->children[peer->n_children++], dir,
-                   tunnel->type->proto, tunnel->port);
+        child_init(&peer->children[peer->n_children++], dir, tunnel);
     }
 }
 
@@ -329,10 +311,27 @@ peers_insert(struct peers *peers, struct peer *peer)
                 hash_addresses(&peer->local, &peer->remote));
 }
 
+static bool
+has_other_esp(const struct peer *peer, const struct tunnel *tunnel)
+{
+    for (size_t i = 0; i < peer->n_children; i++) {
+        const struct child *child = &peer->children[i];
+
+        if (child->proto == tunnel->type->proto && child->port == tunnel->port
+            && !tunnel_options_equals(child->options, tunnel->options,
+                                      SETTING_ESP)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One pair of addresses has one identity and one secret.  Otherwise any host
- * that the CA signed could take over the traffic of another. */
+ * that the CA signed could take over the traffic of another.  And it has one
+ * connection, in which no two children may have the same selectors. */
 static char *
-find_conflict(const struct peer *old, const struct peer *new)
+find_conflict(const struct peer *old, const struct peer *new,
+              const struct tunnel *tunnel)
 {
     const char *what;
 
@@ -343,6 +342,11 @@ find_conflict(const struct peer *old, const struct peer *new)
         what = "another remote_name";
     } else if (old->auth == TUNNEL_AUTH_PSK && strcmp(old->psk, new->psk)) {
         what = "another psk";
+    } else if (!tunnel_options_equals(old->options, new->options,
+                                      SETTING_IKE)) {
+        what = "other ipsec_* options for IKE";
+    } else if (has_other_esp(old, tunnel)) {
+        what = "other ipsec_* options for ESP";
     } else {
         return NULL;
     }
@@ -366,7 +370,7 @@ peers_add_tunnel(struct peers *peers, const struct tunnel *tunnel,
     struct peer *new = peer_create(tunnel, local, credentials);
     struct peer *old = peers_find_address(peers, local, &tunnel->remote);
 
-    *errorp = old ? find_conflict(old, new) : NULL;
+    *errorp = old ? find_conflict(old, new, tunnel) : NULL;
     if (*errorp) {
         peer_destroy(new);
         return NULL;

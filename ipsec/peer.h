@@ -25,19 +25,6 @@
 
 struct credentials;
 
-/* A setting by its name and value in swanctl.conf(5).  'list' tells that the
- * value is a list with one element per proposal. */
-struct peer_setting {
-    const char *name;
-    const char *value;
-    bool list;
-};
-
-/* What every peer's IKE_SA and every child's ESP use; each array ends with a
- * null name. */
-extern const struct peer_setting peer_ike_settings[];
-extern const struct peer_setting peer_esp_settings[];
-
 /* "ovs-" and 80 bits in hexadecimal. */
 #define PEER_NAME_PREFIX "ovs-"
 #define PEER_NAME_LEN (sizeof PEER_NAME_PREFIX - 1 + 20)
@@ -56,6 +43,7 @@ struct child {
     enum child_dir dir;
     uint8_t proto;              /* IPPROTO_*. */
     uint16_t port;              /* Host byte order. */
+    struct tunnel_options *options;     /* For ESP, a reference or null. */
 };
 
 struct peer {
@@ -70,6 +58,7 @@ struct peer {
                                  * charon it is no part of a connection. */
     char *remote_name;          /* For TUNNEL_AUTH_CA. */
     struct credentials *credentials; /* For TUNNEL_AUTH_CA, a reference. */
+    struct tunnel_options *options;     /* For IKE, a reference or null. */
 
     struct child *children;
     size_t n_children;

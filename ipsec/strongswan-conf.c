@@ -20,6 +20,7 @@
 #include "peer.h"
 #include "section.h"
 #include "swanctl-conf.h"
+#include "tunnel-options.h"
 
 static char *
 address_string(const struct in6_addr *address)
@@ -40,23 +41,30 @@ put_address_list(struct section *section, const char *name,
     free(text);
 }
 
-/* Settings of one name stand next to each other and make one list. */
 static void
-put_settings(struct section *section, const struct peer_setting *settings)
+put_elements(struct section *list, const char *text)
 {
-    struct section *list = NULL;
-    const char *previous = "";
+    while (*text) {
+        size_t n = strcspn(text, ",");
 
-    for (; settings->name; settings++) {
-        if (!settings->list) {
-            section_put(section, settings->name, settings->value);
-            continue;
+        section_append(list, text, n);
+        text += n + (text[n] == ',');
+    }
+}
+
+static void
+put_settings(struct section *section, const struct tunnel_options *options,
+             enum setting_scope scope)
+{
+    SETTING_FOR_EACH (setting, scope) {
+        const char *value = tunnel_options_get(options, setting);
+
+        if (value && setting_is_list(setting)) {
+            put_elements(section_add_list(section, setting_name(setting)),
+                         value);
+        } else if (value) {
+            section_put(section, setting_name(setting), value);
         }
-        if (!list || strcmp(previous, settings->name)) {
-            list = section_add_list(section, settings->name);
-        }
-        section_append(list, settings->value, strlen(settings->value));
-        previous = settings->name;
     }
 }
 
@@ -83,7 +91,7 @@ put_child(struct section *children, const struct child *child,
     struct section *section = section_add(children, child->name);
     bool out = child->dir == CHILD_OUT;
 
-    put_settings(section, peer_esp_settings);
+    put_settings(section, child->options, SETTING_ESP);
     put_selector(section, "local_ts", child->proto, out ? 0 : child->port);
     put_selector(section, "remote_ts", child->proto, out ? child->port : 0);
     section_put(section, "start_action", out ? start_action : "none");
@@ -161,7 +169,7 @@ put_conn(struct section *conns, const struct peer *peer,
 {
     struct section *conn = section_add(conns, peer->name);
 
-    put_settings(conn, peer_ike_settings);
+    put_settings(conn, peer->options, SETTING_IKE);
     put_address_list(conn, "local_addrs", &peer->local);
     put_address_list(conn, "remote_addrs", &peer->remote);
     if (peer->auth == TUNNEL_AUTH_PSK) {

@@ -18,6 +18,8 @@
 #include "util.h"
 
 #include "chassis-name.h"
+#include "quote.h"
+#include "tunnel-options.h"
 
 /* Sources: RFC 8926 (Geneve), RFC 7348 (VXLAN), ovs-vswitchd.conf.db(5) for
  * STT. */
@@ -108,26 +110,6 @@ tunnel_fail(struct tunnel *t, const char *format, ...)
         t->error = xvasprintf(format, args);
         va_end(args);
     }
-}
-
-/* Appends 'text', which may be hostile, so that it can be printed on one
- * line: at most 80 characters, control characters escaped. */
-static void
-put_quoted(struct ds *ds, const char *text)
-{
-    size_t n = MIN(strlen(text), 80);
-
-    ds_put_char(ds, '"');
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = text[i];
-
-        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
-            ds_put_format(ds, "\\x%02x", c);
-        } else {
-            ds_put_char(ds, c);
-        }
-    }
-    ds_put_cstr(ds, text[n] ? "\"..." : "\"");
 }
 
 static char *
@@ -261,25 +243,15 @@ parse_remote_name(struct tunnel *t, const char *text)
     return xstrdup(text);
 }
 
-/* The allow-list of per-tunnel settings is empty yet.  Leaving one out that
- * was asked for could make the tunnel weaker than its owner thinks. */
 static void
-refuse_ipsec_options(struct tunnel *t, const struct smap *options)
+parse_ipsec_options(struct tunnel *t, const struct smap *options)
 {
-    const struct smap_node **nodes = smap_sort(options);
+    char *error = tunnel_options_parse(options, &t->options);
 
-    for (size_t i = 0; i < smap_count(options); i++) {
-        if (is_ipsec_option(nodes[i]->key)) {
-            struct ds ds = DS_EMPTY_INITIALIZER;
-
-            put_quoted(&ds, nodes[i]->key);
-            tunnel_fail(t, "option %s is not supported in this version: "
-                        "remove it from the interface's options",
-                        ds_cstr(&ds));
-            ds_destroy(&ds);
-        }
+    if (error) {
+        tunnel_fail(t, "%s", error);
+        free(error);
     }
-    free(nodes);
 }
 
 static void
@@ -319,7 +291,7 @@ tunnel_parse(const char *name, const char *type, const struct smap *options)
     if (!smap_get(options, "remote_ip")) {
         tunnel_fail(t, "options:remote_ip is not set");
     }
-    refuse_ipsec_options(t, options);
+    parse_ipsec_options(t, options);
     check_authentication(t);
     return t;
 }
@@ -334,6 +306,7 @@ tunnel_destroy(struct tunnel *t)
     for (size_t i = 0; i < TUNNEL_N_FIELDS; i++) {
         free(t->value[i]);
     }
+    tunnel_options_unref(t->options);
     free(t->name);
     free(t->error);
     free(t);
@@ -348,7 +321,9 @@ tunnel_equals(const struct tunnel *a, const struct tunnel *b)
             return false;
         }
     }
-    return nullable_string_is_equal(a->error, b->error);
+    return (nullable_string_is_equal(a->error, b->error)
+            && tunnel_options_equals(a->options, b->options, SETTING_IKE)
+            && tunnel_options_equals(a->options, b->options, SETTING_ESP));
 }
 
 /* Returns a hash of what tunnel_equals() compares. */
@@ -363,7 +338,7 @@ tunnel_hash(const struct tunnel *t)
                 ? hash_string(t->value[i], hash)
                 : hash_add(hash, i));
     }
-    return hash;
+    return tunnel_options_hash(t->options, hash);
 }
 
 /* Appends to 'ds' a line for each field that 't' has, secrets redacted. */
@@ -376,4 +351,5 @@ tunnel_format(const struct tunnel *t, struct ds *ds)
                           fields[i].secret ? "<redacted>" : t->value[i]);
         }
     }
+    tunnel_options_format(t->options, ds);
 }

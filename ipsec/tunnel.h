@@ -17,6 +17,7 @@
 
 struct ds;
 struct smap;
+struct tunnel_options;
 
 /* How the peer proves who it is. */
 enum tunnel_auth {
@@ -47,6 +48,8 @@ struct tunnel_type {
 struct tunnel {
     char *name;                 /* Of the interface.  For people only. */
     char *value[TUNNEL_N_FIELDS];       /* In canonical form; null: absent. */
+    struct tunnel_options *options;     /* options:ipsec_*, a reference; null:
+                                         * all as by default. */
     char *error;                /* Null, or why it is INVALID. */
 
     /* Derived from 'value'.  Addresses are IPv6 or IPv4-mapped. */

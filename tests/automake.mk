@@ -99,6 +99,7 @@ tests_unit_SOURCES = \
 	tests/unit-strongswan.c \
 	tests/unit-tunnel.c \
 	tests/unit-tunnel-id.c \
+	tests/unit-tunnel-options.c \
 	tests/unit-guard.c \
 	tests/unit-wire.c \
 	tests/unit-wire.h \

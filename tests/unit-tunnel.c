@@ -82,7 +82,7 @@ test_differ(void)
         { "geneve", "remote_ip=10.0.0.2 psk=ch2" },
         { "geneve", "remote_ip=10.0.0.2 psk=ch3" },
         { "geneve", "remote_ip=10.0.0.2 remote_cert=ch2" },
-        { "geneve", "remote_ip=10.0.0.2 remote_name=ch2 ipsec_x=1" },
+        { "geneve", "remote_ip=10.0.0.2 remote_name=ch2 ipsec_esp=aes128-sha256" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
@@ -145,8 +145,9 @@ test_errors(void)
                 "more than one of options:psk, options:remote_cert and "
                 "options:remote_name is set: keep one");
     check_error("remote_ip=10.0.0.2 psk=x ipsec_b=1 ipsec_a=1",
-                "option \"ipsec_a\" is not supported in this version: "
-                "remove it from the interface's options");
+                "options has \"ipsec_a\", which is not one of the settings "
+                "that a tunnel may have, listed in ovs-monitor-ipsec(8): "
+                "remove it");
 }
 
 /* Nothing that is printed or logged has the secret. */

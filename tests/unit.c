@@ -24,6 +24,8 @@ static const struct {
     { "strongswan", unit_strongswan },
     { "tunnel", unit_tunnel },
     { "tunnel-id", unit_tunnel_id },
+    { "tunnel-options", unit_tunnel_options },
+    { "tunnel-options-man", unit_tunnel_options_man },
     { "guard", unit_guard },
     { "guard-denied", unit_guard_denied },
     { "guard-esp", unit_guard_esp },
