@@ -53,6 +53,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-sandbox.at \
 	tests/system-ovn.at \
 	tests/system-ipsec.at \
+	tests/system-change.at \
 	tests/system-guard.at
 EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
 	tests/uml/chassis-init \
