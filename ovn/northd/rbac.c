@@ -30,30 +30,48 @@ struct permission {
      * more to update. */
     const struct ovsdb_idl_column *newer_authorization;
     const struct ovsdb_idl_column *newer_update;
+
+    /* The table, if older databases do not have it. */
+    const struct ovsdb_idl_table_class *newer_table;
 };
 
 static const struct permission permissions[] = {
     {"Chassis", "name", true,
      {"encaps", "external_ids", "nb_cfg", "other_config", "transport_zones",
-      "vtep_logical_switches"}, NULL, NULL},
+      "vtep_logical_switches"}, NULL, NULL, NULL},
     {"Chassis_Private", "name", true,
-     {"chassis", "external_ids", "nb_cfg", "nb_cfg_timestamp"}, NULL, NULL},
-    {"Encap", "chassis_name", true, {"ip", "options", "type"}, NULL, NULL},
+     {"chassis", "external_ids", "nb_cfg", "nb_cfg_timestamp"}, NULL, NULL, NULL},
+    {"Encap", "chassis_name", true, {"ip", "options", "type"}, NULL, NULL, NULL},
     {"Port_Binding", "", false,
      {"additional_chassis", "additional_encap", "chassis", "encap", "options",
-      "up", "virtual_parent"}, NULL, NULL},
+      "up", "virtual_parent"}, NULL, NULL, NULL},
     {"MAC_Binding", "", true,
-     {"datapath", "ip", "logical_port", "mac", "timestamp"}, NULL, NULL},
+     {"datapath", "ip", "logical_port", "mac", "timestamp"}, NULL, NULL, NULL},
     {"Controller_Event", "", true,
-     {"chassis", "event_info", "event_type", "seq_num"}, NULL, NULL},
+     {"chassis", "event_info", "event_type", "seq_num"}, NULL, NULL, NULL},
     {"IGMP_Group", "", true, {"address", "chassis", "datapath", "ports"},
-     &sbrec_igmp_group_col_chassis_name, &sbrec_igmp_group_col_protocol},
+     &sbrec_igmp_group_col_chassis_name, &sbrec_igmp_group_col_protocol,
+     NULL},
     {"FDB", "", true, {"dp_key", "mac", "port_key"},
-     NULL, &sbrec_fdb_col_timestamp},
+     NULL, &sbrec_fdb_col_timestamp, NULL},
     {"Service_Monitor", "", false, {"status"},
-     &sbrec_service_monitor_col_chassis_name, NULL},
-    {"BFD", "", false, {"status"}, &sbrec_bfd_col_chassis_name, NULL},
+     &sbrec_service_monitor_col_chassis_name, NULL, NULL},
+    {"BFD", "", false, {"status"}, &sbrec_bfd_col_chassis_name, NULL, NULL},
+    {"Learned_Route", "", true,
+     {"datapath", "external_ids", "ip_prefix", "logical_port", "nexthop"},
+     NULL, NULL, &sbrec_table_learned_route},
 };
+
+static void
+follow_schema(struct ovsdb_idl *sb, const struct ovsdb_idl_table_class *table)
+{
+    struct ovsdb_idl_condition none;
+
+    ovsdb_idl_condition_init(&none);
+    ovsdb_idl_add_table(sb, table);
+    ovsdb_idl_set_condition(sb, table, &none);
+    ovsdb_idl_condition_destroy(&none);
+}
 
 /* Follows the tables of the role, and has the schema of those of which
  * has_column() asks looked at, without any of their rows. */
@@ -64,20 +82,37 @@ rbac_init(struct ovsdb_idl *sb)
         &sbrec_table_bfd, &sbrec_table_fdb, &sbrec_table_igmp_group,
         &sbrec_table_service_monitor,
     };
-    struct ovsdb_idl_condition none;
 
-    ovsdb_idl_condition_init(&none);
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-        ovsdb_idl_add_table(sb, tables[i]);
-        ovsdb_idl_set_condition(sb, tables[i], &none);
+        follow_schema(sb, tables[i]);
     }
-    ovsdb_idl_condition_destroy(&none);
 }
 
 static bool
 has_column(const struct ovsdb_idl *sb, const struct ovsdb_idl_column *column)
 {
     return column && ovsdb_idl_server_has_column(sb, column);
+}
+
+static bool
+has_table(const struct ovsdb_idl *sb, const struct permission *p)
+{
+    return !p->newer_table || ovsdb_idl_server_has_table(sb, p->newer_table);
+}
+
+/* libopenvswitch warns of a table that the database lacks, and can be asked for
+ * one only while it connects.  So Learned_Route (OVN 25.03) is asked for once
+ * the database shows columns of OVN 24.03. */
+static void
+follow_newer_tables(struct ovsdb_idl *sb)
+{
+    static bool done;
+
+    if (!done && has_column(sb, &sbrec_igmp_group_col_chassis_name)) {
+        done = true;
+        follow_schema(sb, &sbrec_table_learned_route);
+        ovsdb_idl_force_reconnect(sb);
+    }
 }
 
 static const char *
@@ -168,18 +203,22 @@ get_or_insert_role(struct ovsdb_idl *sb, struct ovsdb_idl_txn *sb_txn)
     return role;
 }
 
-/* Points the role to 'rows', in the order of 'permissions'. */
+/* Points the role to 'rows', in the order of 'permissions'; null where the
+ * database does not have the table. */
 static void
 set_permissions(const struct sbrec_rbac_role *role,
                 struct sbrec_rbac_permission **rows)
 {
     const char *tables[ARRAY_SIZE(permissions)];
+    size_t n = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(permissions); i++) {
-        tables[i] = permissions[i].table;
+        if (rows[i]) {
+            tables[n] = permissions[i].table;
+            rows[n++] = rows[i];
+        }
     }
-    sbrec_rbac_role_set_permissions(role, tables, rows,
-                                    ARRAY_SIZE(permissions));
+    sbrec_rbac_role_set_permissions(role, tables, rows, n);
 }
 
 /* Makes the role and its permissions be as they should: a missing one is
@@ -194,17 +233,24 @@ rbac_run(struct ovsdb_idl *sb, struct ovsdb_idl_txn *sb_txn)
     struct shash_node *node;
     bool changed = false;
 
+    follow_newer_tables(sb);
     for (size_t i = 0; i < role->n_permissions; i++) {
         shash_add(&present, role->key_permissions[i],
                   role->value_permissions[i]);
     }
     for (size_t i = 0; i < ARRAY_SIZE(permissions); i++) {
-        rows[i] = shash_find_and_delete(&present, permissions[i].table);
+        const struct permission *p = &permissions[i];
+
+        rows[i] = NULL;
+        if (!has_table(sb, p)) {
+            continue;
+        }
+        rows[i] = shash_find_and_delete(&present, p->table);
         if (!rows[i]) {
             rows[i] = sbrec_rbac_permission_insert(sb_txn);
             changed = true;
         }
-        update_row(sb, rows[i], &permissions[i]);
+        update_row(sb, rows[i], p);
     }
     SHASH_FOR_EACH (node, &present) {
         sbrec_rbac_permission_delete(node->data);
