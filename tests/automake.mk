@@ -17,6 +17,7 @@ TESTSUITE_AT = \
 	tests/ovn-schema.at \
 	tests/ovn-northd.at \
 	tests/ovn-controller.at \
+	tests/ovn-ssl.at \
 	tests/ovs-pki.at
 
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in \

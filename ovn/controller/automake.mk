@@ -5,7 +5,7 @@ bin_PROGRAMS += ovn/controller/ovn-controller
 ovn_controller_ovn_controller_SOURCES = ovn/controller/ovn-controller.c
 ovn_controller_ovn_controller_LDADD = \
 	ovn/controller/libcontroller.a \
-	ovn/lib/libovn.a lib/libcommon.a $(OVS_LIBS)
+	ovn/lib/libovn.a lib/libcommon.a $(OVS_LIBS) $(OPENSSL_LIBS)
 
 # All but main(), so that tests can link with it.
 noinst_LIBRARIES += ovn/controller/libcontroller.a

@@ -208,12 +208,7 @@ static void
 update_chassis(const struct chassis_ctx *ctx,
                const struct sbrec_chassis *chassis)
 {
-    const struct local_config *config = ctx->config;
-
-    if (strcmp(chassis->hostname, config->hostname)) {
-        sbrec_chassis_set_hostname(chassis, config->hostname);
-    }
-    update_transport_zones(chassis, &config->transport_zones);
+    update_transport_zones(chassis, &ctx->config->transport_zones);
     update_other_config(ctx, chassis);
 }
 
@@ -250,6 +245,7 @@ chassis_run(const struct chassis_ctx *ctx)
             VLOG_INFO("registering this host as chassis %s", name);
             chassis = sbrec_chassis_insert(ctx->txn);
             sbrec_chassis_set_name(chassis, name);
+            sbrec_chassis_set_hostname(chassis, ctx->config->hostname);
         }
         update_encaps(chassis, encaps, n);
         update_chassis(ctx, chassis);

@@ -23,8 +23,8 @@
 #include "ovn/lib/ovn-db.h"
 #include "ovn/lib/ovn-dirs.h"
 #include "ovn/lib/ovn-sb-idl.h"
+#include "ovn/lib/ssl-files.h"
 #include "smap.h"
-#include "stream-ssl.h"
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
@@ -40,6 +40,14 @@ enum state {
     STATE_PAUSED,               /* "debug/pause". */
     STATE_CLEANUP,              /* "exit": removes what it made. */
     STATE_EXITING,
+};
+
+/* What in a southbound transaction the role of our connection may forbid:
+ * the rest of our work needs no more than OVN's role "ovn-controller". */
+enum doubtful {
+    DOUBTFUL_NOTHING,
+    DOUBTFUL_HOSTNAME,          /* A changed Chassis:hostname. */
+    DOUBTFUL_OLD_NAME,          /* Deletes the rows of our former name. */
 };
 
 /* Versions of the replicas that some work was done on. */
@@ -58,9 +66,14 @@ struct controller {
     /* What the rows and the tunnels are up to date with. */
     struct inputs chassis_inputs, encaps_inputs;
 
-    bool has_ssl_options;       /* --private-key and others. */
     char *chassis_override;     /* -n or system-id-override, or null. */
     char *registered;           /* Name of our rows, or null. */
+    enum doubtful doubtful;     /* In the transaction under way. */
+    char *hostname;             /* Written last, or null. */
+    bool hostname_refused;      /* We may not write it. */
+    char *left_behind;          /* Former name whose rows we may not delete,
+                                 * or null. */
+    unsigned int connections;   /* "sb.connections" of the last pass. */
     char *bridge;               /* Name of the bridge with our tunnels. */
 
     struct troubles config_troubles, chassis_troubles, encaps_troubles;
@@ -104,6 +117,7 @@ static const struct ovn_db_class local_class = {
     .title = "local database",
     .setting = "the command line",
     .schema = "vswitch.ovsschema",
+    .refusal_hint = "look for a role in its table Manager",
     .idl_class = &ovsrec_idl_class,
     .columns = local_columns,
     .n_columns = ARRAY_SIZE(local_columns),
@@ -132,6 +146,9 @@ static const struct ovn_db_class sb_class = {
     .title = "southbound database",
     .setting = "Open_vSwitch:external_ids:ovn-remote",
     .schema = "ovn-sb.ovsschema",
+    .refusal_hint = "with the role ovn-controller, the commonName of this "
+                    "host's certificate must be its "
+                    "external_ids:system-id, and ovn-northd must run",
     .idl_class = &sbrec_idl_class,
     .columns = sb_columns,
     .n_columns = ARRAY_SIZE(sb_columns),
@@ -166,38 +183,105 @@ replace_string(char **dst, const char *src)
 /* Without options for SSL, what the local database says is used for the
  * southbound one. */
 static void
-update_ssl(const struct controller *c, const struct ovsrec_open_vswitch *ovs)
+update_ssl(const struct ovsrec_open_vswitch *ovs)
 {
     const struct ovsrec_ssl *ssl = ovs->ssl;
 
-    if (ssl && !c->has_ssl_options) {
-        stream_ssl_set_key_and_cert(ssl->private_key, ssl->certificate);
-        stream_ssl_set_ca_cert_file(ssl->ca_cert, ssl->bootstrap_ca_cert);
+    if (ssl && !ovn_daemon_has_ssl_options()) {
+        ssl_files_set(ssl->private_key, ssl->certificate);
+        ssl_files_set_ca(ssl->ca_cert, ssl->bootstrap_ca_cert);
     }
+    ssl_files_run();
 }
 
 /* Removes the rows of the name that this chassis had before.  Returns true if
- * there are none left. */
+ * there are none left, or none that we may delete. */
 static bool
 forget_old_name(struct controller *c, const char *name)
 {
     if (c->registered && strcmp(c->registered, name)
         && !chassis_remove(&c->chassis_indexes, c->registered)) {
+        c->doubtful = DOUBTFUL_OLD_NAME;
         return false;
     }
     replace_string(&c->registered, name);
     return true;
 }
 
+/* Another connection may have another role. */
+static void
+forget_refusals(struct controller *c)
+{
+    if (c->connections != c->sb.connections) {
+        c->connections = c->sb.connections;
+        c->hostname_refused = false;
+    }
+}
+
+static void
+report_left_behind(struct controller *c)
+{
+    const char *name = c->left_behind;
+
+    if (name && (chassis_find(&c->chassis_indexes, name)
+                 || chassis_private_find(&c->chassis_indexes, name))) {
+        troubles_add(&c->chassis_troubles, VLL_WARN, name,
+                     "this host was chassis \"%s\" before, and its "
+                     "certificate does not allow it to delete the rows of "
+                     "that: run \"ovn-sbctl chassis-del %s\" on a central "
+                     "node", name, name);
+    } else {
+        replace_string(&c->left_behind, NULL);
+    }
+}
+
+static void
+report_hostname_refused(struct controller *c, const char *name)
+{
+    troubles_add(&c->chassis_troubles, VLL_WARN, "hostname",
+                 "the host name of this chassis is now \"%s\", but its role "
+                 "does not allow it to change Chassis:hostname, which is for "
+                 "display: run \"ovn-sbctl set Chassis %s hostname=%s\" on a "
+                 "central node", c->hostname, name, c->hostname);
+}
+
+/* Writes the host's name, which may change at any time, unless that was
+ * refused. */
+static void
+run_hostname(struct controller *c, const struct local_config *config)
+{
+    const struct sbrec_chassis *chassis
+        = chassis_find(&c->chassis_indexes, config->chassis);
+
+    if (!chassis || !strcmp(chassis->hostname, config->hostname)) {
+        return;
+    }
+    if (!nullable_string_is_equal(c->hostname, config->hostname)) {
+        replace_string(&c->hostname, config->hostname);
+        c->hostname_refused = false;
+    }
+    if (c->hostname_refused) {
+        report_hostname_refused(c, config->chassis);
+    } else {
+        sbrec_chassis_set_hostname(chassis, config->hostname);
+        c->doubtful = DOUBTFUL_HOSTNAME;
+    }
+}
+
 static void
 run_chassis(struct controller *c, const struct pass *pass)
 {
     if (!pass->sb_txn || !pass->br_int
-        || is_up_to_date(c, &c->chassis_inputs)
-        || !forget_old_name(c, pass->config.chassis)) {
+        || is_up_to_date(c, &c->chassis_inputs)) {
+        return;
+    }
+    c->doubtful = DOUBTFUL_NOTHING;
+    forget_refusals(c);
+    if (!forget_old_name(c, pass->config.chassis)) {
         return;
     }
     troubles_begin(&c->chassis_troubles);
+    run_hostname(c, &pass->config);
     chassis_run(&(struct chassis_ctx) {
         .txn = pass->sb_txn,
         .indexes = &c->chassis_indexes,
@@ -205,6 +289,7 @@ run_chassis(struct controller *c, const struct pass *pass)
         .br_int = pass->br_int,
         .troubles = &c->chassis_troubles,
     });
+    report_left_behind(c);
     troubles_end(&c->chassis_troubles);
     set_up_to_date(c, &c->chassis_inputs);
 }
@@ -362,7 +447,7 @@ run_pass(struct controller *c, struct pass *pass)
                 &c->config_troubles);
     troubles_end(&c->config_troubles);
 
-    update_ssl(c, pass->ovs);
+    update_ssl(pass->ovs);
     ovn_db_set_remote(&c->sb, pass->config.remote);
     ovn_db_set_probe_interval(&c->sb, pass->config.probe_interval);
     if (c->state == STATE_RUNNING) {
@@ -405,11 +490,35 @@ commit_local(struct controller *c)
     }
 }
 
+/* Goes on without what the server just refused, if that is known. */
+static void
+do_without(struct controller *c)
+{
+    switch (c->doubtful) {
+    case DOUBTFUL_NOTHING:
+        return;
+    case DOUBTFUL_HOSTNAME:
+        c->hostname_refused = true;
+        break;
+    case DOUBTFUL_OLD_NAME:
+        free(c->left_behind);
+        c->left_behind = c->registered;
+        c->registered = NULL;
+        break;
+    }
+    c->doubtful = DOUBTFUL_NOTHING;
+    ovn_db_forget_refusal(&c->sb);
+    poll_immediate_wake();
+}
+
 static void
 commit_southbound(struct controller *c)
 {
     if (!ovn_db_commit_and_wait(&c->sb)) {
         c->chassis_inputs = (struct inputs) { .local = 0 };
+        if (ovn_db_was_refused(&c->sb)) {
+            do_without(c);
+        }
     }
 }
 
@@ -554,7 +663,6 @@ controller_init(struct controller *c, int argc, char *argv[])
         .operand = "OVS-DATABASE",
         .operand_value = &local_remote,
     });
-    c->has_ssl_options = stream_ssl_is_configured();
     if (!local_remote) {
         local_remote = xasprintf("unix:%s/db.sock", ovs_rundir());
     }
@@ -586,7 +694,10 @@ controller_destroy(struct controller *c)
     troubles_destroy(&c->encaps_troubles);
     free(c->chassis_override);
     free(c->registered);
+    free(c->hostname);
+    free(c->left_behind);
     free(c->bridge);
+    ssl_files_destroy();
     dns_resolve_destroy();
 }
 

@@ -10,6 +10,8 @@ ovn_lib_libovn_a_SOURCES = \
 	ovn/lib/ovn-db.h \
 	ovn/lib/ovn-dirs.c \
 	ovn/lib/ovn-dirs.h \
+	ovn/lib/ssl-files.c \
+	ovn/lib/ssl-files.h \
 	ovn/lib/troubles.c \
 	ovn/lib/troubles.h
 ovn_lib_libovn_a_CPPFLAGS = $(AM_CPPFLAGS) \

@@ -16,6 +16,7 @@
 #include "fatal-signal.h"
 #include "openvswitch/vlog.h"
 #include "ovn/lib/ovn-dirs.h"
+#include "ovn/lib/ssl-files.h"
 #include "ovn/lib/troubles.h"
 #include "stream-ssl.h"
 #include "stream.h"
@@ -47,6 +48,10 @@ static const struct option common_options[] = {
 
 /* Argument of --unixctl, null without it. */
 static char *unixctl_path;
+
+/* Arguments of the options for SSL, null without them. */
+static const char *private_key, *certificate, *ca_cert;
+static bool bootstrap_ca_cert;
 
 static OVS_NO_RETURN void
 usage(const struct ovn_daemon_options *options)
@@ -106,7 +111,24 @@ set_common_option(int c, const struct ovn_daemon_options *options)
         unixctl_path = xstrdup(optarg);
         break;
     case OPT_BOOTSTRAP_CA_CERT:
-        stream_ssl_set_ca_cert_file(optarg, true);
+        ca_cert = optarg;
+        bootstrap_ca_cert = true;
+        break;
+    case 'p':
+        private_key = optarg;
+        break;
+    case 'c':
+        certificate = optarg;
+        break;
+    case 'C':
+        ca_cert = optarg;
+        bootstrap_ca_cert = false;
+        break;
+    case OPT_SSL_PROTOCOLS:
+        stream_ssl_set_protocols(optarg);
+        break;
+    case OPT_SSL_CIPHERS:
+        stream_ssl_set_ciphers(optarg);
         break;
     case OPT_PEER_CA_CERT:
         stream_ssl_set_peer_ca_cert_file(optarg);
@@ -117,7 +139,6 @@ set_common_option(int c, const struct ovn_daemon_options *options)
         ovs_print_version(0, 0);
         exit(EXIT_SUCCESS);
     DAEMON_OPTION_HANDLERS
-    STREAM_SSL_OPTION_HANDLERS
     VLOG_OPTION_HANDLERS
     default:
         /* getopt_long() has said what is wrong. */
@@ -231,6 +252,16 @@ ovn_daemon_init(int argc, char *argv[],
     ovs_set_program_name(argv[0], PACKAGE_VERSION);
     fatal_ignore_sigpipe();
     parse_options(argc, argv, options);
+    ssl_files_init();
+    ssl_files_set(private_key, certificate);
+    ssl_files_set_ca(ca_cert, bootstrap_ca_cert);
+}
+
+/* Returns true if the command line named files for SSL. */
+bool
+ovn_daemon_has_ssl_options(void)
+{
+    return private_key || certificate || ca_cert;
 }
 
 static void

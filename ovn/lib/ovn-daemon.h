@@ -40,6 +40,7 @@ struct ovn_daemon_options {
 
 void ovn_daemon_init(int argc, char *argv[],
                      const struct ovn_daemon_options *);
+bool ovn_daemon_has_ssl_options(void);
 struct unixctl_server *ovn_daemon_start(void);
 
 #endif /* ovn-daemon.h */

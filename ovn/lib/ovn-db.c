@@ -8,6 +8,7 @@
 #include "ovn/lib/ovn-db.h"
 
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl-provider.h"
@@ -21,6 +22,12 @@ VLOG_DEFINE_THIS_MODULE(ovn_db);
 /* A database may take this long to answer before there is a complaint, in
  * ms: a daemon and its database often start together. */
 #define PATIENCE_MS 2000
+
+/* Shortest and longest time until there is a new connection after the server
+ * refused what was written, in ms.  An identity and a role are those of a
+ * connection, so that on this one it would go on refusing. */
+#define RETRY_MIN_MS 5000
+#define RETRY_MAX_MS 60000
 
 /* The shortest probe interval that makes sense, in ms. */
 #define PROBE_INTERVAL_MIN 1000
@@ -40,6 +47,7 @@ ovn_db_init(struct ovn_db *db, const struct ovn_db_class *class,
         .loop = OVSDB_IDL_LOOP_INITIALIZER(idl),
         .probe_interval = -1,
         .unusable_since = time_msec(),
+        .reconnect_at = LLONG_MAX,
     };
     /* When the schema is converted, the server should drop the connection: to
      * a client that is aware of changes, the news can come before the new
@@ -61,6 +69,7 @@ ovn_db_destroy(struct ovn_db *db)
 {
     ovsdb_idl_loop_destroy(&db->loop);
     free(db->remote);
+    free(db->refusal);
     troubles_destroy(&db->troubles);
 }
 
@@ -92,6 +101,7 @@ ovn_db_set_remote(struct ovn_db *db, const char *remote)
     db->remote = nullable_xstrdup(remote);
     db->unusable_since = time_msec();
     db->answers = false;
+    ovn_db_forget_refusal(db);
     ovsdb_idl_set_remote(db->loop.idl, remote, true);
     apply_probe_interval(db);
 }
@@ -190,6 +200,17 @@ report_schema(struct ovn_db *db, const char *missing)
                  missing, db->remote, class->schema);
 }
 
+static void
+report_refusal(struct ovn_db *db)
+{
+    const struct ovn_db_class *class = db->class;
+
+    troubles_add(&db->troubles, VLL_ERR, class->title,
+                 "%s: %s does not let %s write what it has to (%s); %s; "
+                 "trying on", class->title, db->remote, program_name,
+                 db->refusal, class->refusal_hint);
+}
+
 static bool
 is_silent(const struct ovn_db *db)
 {
@@ -237,21 +258,124 @@ report(struct ovn_db *db)
         report_silence(db);
     } else if (missing) {
         report_schema(db, missing);
+    } else if (db->refusal && !db->loop.committing_txn) {
+        report_refusal(db);     /* The caller does not know what to do. */
     }
     troubles_end(&db->troubles);
     free(missing);
 }
 
+static void
+note_connection(struct ovn_db *db)
+{
+    bool connected = ovsdb_idl_is_connected(db->loop.idl);
+
+    if (connected && !db->was_connected) {
+        db->connections++;
+    }
+    db->was_connected = connected;
+}
+
+/* Returns the server's words if 'error', from ovsdb_idl_txn_get_error(), says
+ * that its access control forbids the transaction, which the caller must free,
+ * otherwise null. */
+static char *
+parse_refusal(const char *error)
+{
+    struct json *json = error[0] == '{' ? json_from_string(error) : NULL;
+    char *refusal = NULL;
+
+    if (json && json->type == JSON_OBJECT) {
+        const struct json *kind = shash_find_data(json_object(json), "error");
+        const struct json *details = shash_find_data(json_object(json),
+                                                     "details");
+
+        if (kind && kind->type == JSON_STRING
+            && !strcmp(json_string(kind), "permission error")) {
+            refusal = xstrdup(details && details->type == JSON_STRING
+                              ? json_string(details) : json_string(kind));
+        }
+    }
+    json_destroy(json);
+    return refusal;
+}
+
+/* Looks at a transaction that failed before the loop ends it, and the reason
+ * with it. */
+static void
+note_refusal(struct ovn_db *db)
+{
+    const struct ovsdb_idl_txn *txn = db->loop.committing_txn;
+    char *refusal = txn ? parse_refusal(ovsdb_idl_txn_get_error(txn)) : NULL;
+
+    if (refusal) {
+        free(db->refusal);
+        db->refusal = refusal;
+        db->refused_connection = db->connections;
+        db->retry_msecs = MIN(MAX(2 * db->retry_msecs, RETRY_MIN_MS),
+                              RETRY_MAX_MS);
+        db->reconnect_at = time_msec() + db->retry_msecs;
+    }
+}
+
+/* The loop ends at once a transaction that the server committed. */
+static void
+note_success(struct ovn_db *db)
+{
+    if (db->in_flight && !db->loop.committing_txn) {
+        ovn_db_forget_refusal(db);
+    }
+}
+
+static bool
+is_waiting_to_retry(const struct ovn_db *db)
+{
+    return db->refusal && db->connections == db->refused_connection;
+}
+
+static void
+reconnect_if_refused(struct ovn_db *db)
+{
+    if (time_msec() >= db->reconnect_at) {
+        db->reconnect_at = LLONG_MAX;
+        ovsdb_idl_force_reconnect(db->loop.idl);
+    }
+}
+
 /* Takes in what the server sent.  Returns a transaction to write to, which
  * ovn_db_commit_and_wait() will commit, or null if none can be begun now:
- * the database is not usable, or the one before is still under way. */
+ * the database is not usable, the one before is still under way or was
+ * refused on this connection. */
 struct ovsdb_idl_txn *
 ovn_db_run(struct ovn_db *db)
 {
-    struct ovsdb_idl_txn *txn = ovsdb_idl_loop_run(&db->loop);
+    struct ovsdb_idl_txn *txn;
 
+    reconnect_if_refused(db);
+    txn = ovsdb_idl_loop_run(&db->loop);
+    note_connection(db);
+    note_success(db);
+    note_refusal(db);
     report(db);
-    return ovn_db_is_usable(db) ? txn : NULL;
+    return ovn_db_is_usable(db) && !is_waiting_to_retry(db) ? txn : NULL;
+}
+
+/* Returns true if the server's access control forbids what was written
+ * last. */
+bool
+ovn_db_was_refused(const struct ovn_db *db)
+{
+    return db->refusal != NULL;
+}
+
+/* Makes 'db' write again at once: the caller will write something else. */
+void
+ovn_db_forget_refusal(struct ovn_db *db)
+{
+    free(db->refusal);
+    db->refusal = NULL;
+    db->retry_msecs = 0;
+    db->reconnect_at = LLONG_MAX;
 }
 
 /* Commits what was written since ovn_db_run(), without waiting for the
@@ -263,6 +387,13 @@ ovn_db_commit_and_wait(struct ovn_db *db)
 {
     int retval = ovsdb_idl_loop_commit_and_wait(&db->loop);
 
+    if (db->reconnect_at != LLONG_MAX) {
+        poll_timer_wait_until(db->reconnect_at);
+    }
+    db->in_flight = db->loop.committing_txn != NULL;
+    if (db->refusal && !retval) {
+        poll_immediate_wake();      /* To report it. */
+    }
     if (is_silent(db) && time_msec() < silence_deadline(db)) {
         poll_timer_wait_until(silence_deadline(db));
     }

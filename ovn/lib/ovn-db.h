@@ -10,8 +10,8 @@
  *     monitors and what it insists on;
  *
  *   - one clear line in the log when the database is not there, is another
- *     one, or has a schema without those columns.  It goes on by itself as
- *     soon as that is mended.
+ *     one, has a schema without those columns, or refuses what is written.
+ *     It goes on by itself as soon as that is mended.
  *
  * In each iteration of the main loop:
  *
@@ -37,6 +37,8 @@ struct ovn_db_class {
     const char *title;          /* In messages: "northbound database". */
     const char *setting;        /* What says where it is: "--ovnnb-db". */
     const char *schema;         /* File name of the whole schema. */
+    const char *refusal_hint;   /* What to look at if the server refuses what
+                                 * the daemon writes. */
     const struct ovsdb_idl_class *idl_class;
     const struct ovn_db_column *columns;
     size_t n_columns;
@@ -50,6 +52,15 @@ struct ovn_db {
     long long int unusable_since; /* In terms of time_msec(); LLONG_MAX while
                                    * it is usable. */
     bool answers;               /* Did any server answer since then? */
+    unsigned int connections;   /* How often a connection came up. */
+    bool was_connected;
+    bool in_flight;             /* A transaction is under way. */
+    char *refusal;              /* The server's words when we were not allowed
+                                 * what was written last, or null. */
+    unsigned int refused_connection;    /* "connections" at that time. */
+    int retry_msecs;            /* Time from then to a new connection. */
+    long long int reconnect_at; /* In terms of time_msec(); LLONG_MAX while
+                                 * nothing is refused. */
     struct troubles troubles;
 };
 
@@ -63,6 +74,9 @@ void ovn_db_set_probe_interval(struct ovn_db *, int msecs);
 struct ovsdb_idl_txn *ovn_db_run(struct ovn_db *);
 bool ovn_db_is_usable(const struct ovn_db *);
 bool ovn_db_commit_and_wait(struct ovn_db *);
+
+bool ovn_db_was_refused(const struct ovn_db *);
+void ovn_db_forget_refusal(struct ovn_db *);
 
 const char *ovn_db_connection_status(const struct ovn_db *);
 

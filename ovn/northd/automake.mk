@@ -8,7 +8,8 @@ ovn_northd_ovn_northd_SOURCES = \
 	ovn/northd/ovn-northd.c \
 	ovn/northd/rbac.c \
 	ovn/northd/rbac.h
-ovn_northd_ovn_northd_LDADD = ovn/lib/libovn.a lib/libcommon.a $(OVS_LIBS)
+ovn_northd_ovn_northd_LDADD = ovn/lib/libovn.a lib/libcommon.a \
+	$(OVS_LIBS) $(OPENSSL_LIBS)
 
 man_MANS += ovn/northd/ovn-northd.8
 EXTRA_DIST += ovn/northd/ovn-northd.8.in

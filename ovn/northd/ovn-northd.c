@@ -22,6 +22,7 @@
 #include "ovn/lib/ovn-dirs.h"
 #include "ovn/lib/ovn-nb-idl.h"
 #include "ovn/lib/ovn-sb-idl.h"
+#include "ovn/lib/ssl-files.h"
 #include "ovn/northd/global.h"
 #include "ovn/northd/rbac.h"
 #include "smap.h"
@@ -51,6 +52,9 @@ struct northd {
     bool exiting;
 };
 
+#define REFUSAL_HINT "connect it by a Connection row without a role, or by a " \
+                     "unix socket"
+
 static const struct ovn_db_column nb_columns[] = {
     {&nbrec_nb_global_col_ipsec, false},
     {&nbrec_nb_global_col_options, false},
@@ -68,6 +72,7 @@ static const struct ovn_db_class nb_class = {
     .title = "northbound database",
     .setting = "--ovnnb-db or $OVN_NB_DB",
     .schema = "ovn-nb.ovsschema",
+    .refusal_hint = REFUSAL_HINT,
     .idl_class = &nbrec_idl_class,
     .columns = nb_columns,
     .n_columns = ARRAY_SIZE(nb_columns),
@@ -94,6 +99,7 @@ static const struct ovn_db_class sb_class = {
     .title = "southbound database",
     .setting = "--ovnsb-db or $OVN_SB_DB",
     .schema = "ovn-sb.ovsschema",
+    .refusal_hint = REFUSAL_HINT,
     .idl_class = &sbrec_idl_class,
     .columns = sb_columns,
     .n_columns = ARRAY_SIZE(sb_columns),
@@ -183,8 +189,11 @@ update_probe_intervals(struct northd *northd)
 static void
 northd_run(struct northd *northd)
 {
-    struct ovsdb_idl_txn *nb_txn = ovn_db_run(&northd->nb);
-    struct ovsdb_idl_txn *sb_txn = ovn_db_run(&northd->sb);
+    struct ovsdb_idl_txn *nb_txn, *sb_txn;
+
+    ssl_files_run();
+    nb_txn = ovn_db_run(&northd->nb);
+    sb_txn = ovn_db_run(&northd->sb);
 
     troubles_begin(&northd->troubles);
     update_lock(northd);
@@ -358,6 +367,7 @@ northd_destroy(struct northd *northd)
     ovn_db_destroy(&northd->nb);
     ovn_db_destroy(&northd->sb);
     troubles_destroy(&northd->troubles);
+    ssl_files_destroy();
     dns_resolve_destroy();
 }
 
