@@ -11,8 +11,20 @@ ipsec_ovs_monitor_ipsec_LDADD = \
 # All but main(), so that tests can link with it.
 noinst_LIBRARIES += ipsec/libipsec.a
 ipsec_libipsec_a_SOURCES = \
+	ipsec/bypass.c \
+	ipsec/bypass.h \
 	ipsec/credentials.c \
 	ipsec/credentials.h \
+	ipsec/guard-options.c \
+	ipsec/guard-options.h \
+	ipsec/guard-plan.c \
+	ipsec/guard-plan.h \
+	ipsec/guard-queue.c \
+	ipsec/guard-queue.h \
+	ipsec/guard-rule.c \
+	ipsec/guard-rule.h \
+	ipsec/guard-store.c \
+	ipsec/guard-store.h \
 	ipsec/guard.c \
 	ipsec/guard.h \
 	ipsec/ike-provider.h \
@@ -20,12 +32,16 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/ike-strongswan.h \
 	ipsec/ike.c \
 	ipsec/ike.h \
+	ipsec/drain.c \
+	ipsec/drain.h \
 	ipsec/monitor.c \
 	ipsec/monitor.h \
 	ipsec/peer.c \
 	ipsec/peer.h \
 	ipsec/proposal.c \
 	ipsec/proposal.h \
+	ipsec/protection.c \
+	ipsec/protection.h \
 	ipsec/section.c \
 	ipsec/section.h \
 	ipsec/status.c \
@@ -54,6 +70,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/swanctl-text.h \
 	ipsec/tunnel-options.c \
 	ipsec/tunnel-options.h \
+	ipsec/transition.c \
+	ipsec/transition.h \
 	ipsec/tunnel.c \
 	ipsec/tunnel.h \
 	ipsec/vici-codec.c \

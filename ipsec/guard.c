@@ -3,15 +3,11 @@
 
 /* The XFRM policies that let no tunnel packet pass unencrypted; see guard.h.
  *
- * How ours are told apart: 'user' in the selector is GUARD_USER.  The kernel
- * compares it with other selectors and never with packets, so it also keeps
- * an IKE daemon's policy for the same traffic from taking the place of ours
- * and, when that daemon goes, from leaving none.
- *
- * The kernel's table is read whole only once, to find what an earlier run
- * left: it may hold tens of thousands of an IKE daemon's policies.  After
- * that each of ours is asked for by itself, whenever the kernel says that
- * one of ours or everything has gone. */
+ * The kernel's table is read whole only at the start, to find what an earlier
+ * run left and what other people have that beats the guard, and after events
+ * were lost: it may hold tens of thousands of an IKE daemon's policies.
+ * Otherwise each of ours is asked for by itself, when the kernel says that it
+ * or everything has gone. */
 
 #include <config.h>
 
@@ -25,264 +21,222 @@
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
-#include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "timeval.h"
 #include "util.h"
+
+#include "bypass.h"
+#include "guard-queue.h"
+#include "guard-store.h"
 #include "xfrm.h"
 
 VLOG_DEFINE_THIS_MODULE(guard);
 
-COVERAGE_DEFINE(guard_acquire);
-COVERAGE_DEFINE(guard_acquire_dropped);
 COVERAGE_DEFINE(guard_mended);
 
-#define GUARD_USER 0x4f565349   /* "OVSI"; `ip xfrm policy` says uid. */
-
-/* Behind any IKE daemon's policies: charon's are below 400,000. */
-#define GUARD_PRIORITY 4000000000u
-
-/* In a template's reqid, above any that an IKE daemon counts up to.  Each
- * selector has its own, because a larval SA of one would keep back the
- * acquires of the others with the same addresses. */
-#define GUARD_REQID_BASE 0x80000000u
-
-#define GUARD_N_POLICIES 2              /* Per selector. */
-#define GUARD_MAX_ACQUIRES 1024         /* Kept for guard_recv(). */
 #define GUARD_MAX_EVENTS 500            /* Taken in by one guard_run(). */
 #define GUARD_MIN_BACKOFF 1000          /* In ms. */
 #define GUARD_MAX_BACKOFF 60000
+#define GUARD_STORE_PATIENCE 1000       /* In ms; for the disk. */
+#define GUARD_SCAN_INTERVAL 5000        /* In ms, at least. */
 
-/* An acquire that waits for guard_recv(). */
-struct guard_wish {
-    struct hmap_node hmap_node; /* In struct guard's 'wishes'. */
-    struct ovs_list list_node;  /* In struct guard's 'queue'. */
-    struct guard_acquire acquire;
+/* A policy of ours, in the kernel or on its way in or out. */
+struct guard_policy {
+    struct hmap_node node;      /* In struct guard's 'policies'. */
+    struct xfrm_policy policy;  /* As it should be, or was last seen. */
+    bool wanted;
+    bool present;               /* The kernel has it like this. */
 };
 
 struct guard {
     struct xfrm_monitor *monitor;       /* Null: could not be opened yet. */
 
     /* What should be. */
-    struct guard_selector *selectors;   /* Sorted, without duplicates. */
-    size_t n_selectors;
-    struct xfrm_policy *wanted;         /* Made of them. */
-    size_t n_wanted;
+    struct guard_rule *rules;           /* Normalized. */
+    size_t n_rules;
     bool configured;            /* guard_set() was called. */
+    struct hmap policies;       /* Contains "struct guard_policy"s. */
 
-    /* What was ours once and may be in the kernel, wanted or not. */
-    struct xfrm_policy *former;
+    /* What is remembered on disk. */
+    struct guard_store *store;  /* Null: nothing is. */
+    struct guard_rule *stored;  /* What the store was told. */
+    size_t n_stored;
+    long long int store_deadline;       /* When we stop waiting for it, in ms
+                                         * as time_msec(); 0: not waiting. */
+
+    /* What earlier runs protected. */
+    struct guard_selector *former;
     size_t n_former, allocated_former;
-    bool scanned;               /* 'former' has what earlier runs left. */
 
+    /* What others have. */
+    struct bypasses bypasses;
+    bool scanned;               /* Since events were lost last. */
+    long long int scan_at;      /* Not before, in ms as time_msec(). */
+
+    bool installed;             /* All that is wanted is there. */
     bool stale;                 /* The kernel is to be compared. */
     bool disturbed;             /* Because it told us of a change. */
-    bool installed;
+    bool missed_acquires;
     char *error;                /* In words, or null. */
     long long int retry_at;     /* If 'error', in ms as time_msec(). */
     long long int backoff;      /* In ms; 0: none yet. */
 
-    struct hmap wishes;         /* Contains "struct guard_wish"es. */
-    struct ovs_list queue;      /* The same, oldest first. */
+    struct guard_queue queue;   /* Acquires for guard_recv(). */
 };
 
-/* Selectors and their policies. */
+/* The set of policies. */
 
-static int
-compare_selectors(const void *a_, const void *b_)
+static uint32_t
+hash_policy(const struct xfrm_policy *policy)
 {
-    const struct guard_selector *a = a_;
-    const struct guard_selector *b = b_;
+    const struct xfrm_ts *ts = &policy->ts;
+    uint32_t hash = hash_bytes(&ts->src, sizeof ts->src, policy->dir);
 
-    return (a->family != b->family ? (a->family > b->family ? 1 : -1)
-            : a->proto != b->proto ? (a->proto > b->proto ? 1 : -1)
-            : a->port != b->port ? (a->port > b->port ? 1 : -1)
-            : 0);
+    hash = hash_bytes(&ts->dst, sizeof ts->dst, hash);
+    return hash_2words(hash, ts->proto << 16 | ts->dst_port);
 }
 
-static void
-format_selector(struct ds *s, const struct guard_selector *selector)
+/* Returns what we know of the policy with the identity of 'policy', or
+ * null. */
+static struct guard_policy *
+guard_find(const struct guard *guard, const struct xfrm_policy *policy)
 {
-    switch (selector->proto) {
-    case IPPROTO_UDP:
-        ds_put_format(s, "udp/%"PRIu16, selector->port);
-        break;
-    case IPPROTO_TCP:
-        ds_put_format(s, "tcp/%"PRIu16, selector->port);
-        break;
-    case IPPROTO_GRE:
-        ds_put_cstr(s, "gre");
-        break;
-    default:
-        ds_put_format(s, "protocol %"PRIu8" port %"PRIu16,
-                      selector->proto, selector->port);
-        break;
-    }
-    ds_put_cstr(s, selector->family == AF_INET ? " over IPv4" : " over IPv6");
-}
+    struct guard_policy *gp;
 
-static struct guard_selector
-policy_selector(const struct xfrm_policy *policy)
-{
-    return (struct guard_selector) {
-        .family = policy->ts.family,
-        .proto = policy->ts.proto,
-        .port = policy->ts.dst_port,
-    };
-}
-
-/* Fills in the GUARD_N_POLICIES 'policies' for 'selector'.  None is needed
- * for forwarding (XFRM_FWD): see guard.h. */
-static void
-selector_policies(const struct guard_selector *selector,
-                  struct xfrm_policy *policies)
-{
-    const struct xfrm_ts ts = {
-        .family = selector->family,
-        .proto = selector->proto,
-        .dst_port = selector->port,
-        .user = GUARD_USER,
-    };
-
-    policies[0] = (struct xfrm_policy) {
-        .dir = XFRM_OUT,
-        .ts = ts,
-        .priority = GUARD_PRIORITY,
-        .template = XFRM_ESP_TRANSPORT,
-        .reqid = (GUARD_REQID_BASE | (uint32_t) selector->proto << 16
-                  | selector->port),
-    };
-    policies[1] = (struct xfrm_policy) {
-        .dir = XFRM_IN,
-        .ts = ts,
-        .priority = GUARD_PRIORITY,
-        .block = true,
-    };
-}
-
-/* Returns the policy that should be there under the identity of 'policy', or
- * null if none should be. */
-static const struct xfrm_policy *
-guard_find_wanted(const struct guard *guard, const struct xfrm_policy *policy)
-{
-    for (size_t i = 0; i < guard->n_wanted; i++) {
-        if (xfrm_policy_is_same(&guard->wanted[i], policy)) {
-            return &guard->wanted[i];
+    HMAP_FOR_EACH_WITH_HASH (gp, node, hash_policy(policy),
+                             &guard->policies) {
+        if (xfrm_policy_is_same(&gp->policy, policy)) {
+            return gp;
         }
     }
     return NULL;
 }
 
+static struct guard_policy *
+guard_add(struct guard *guard, const struct xfrm_policy *policy)
+{
+    struct guard_policy *gp = xzalloc(sizeof *gp);
+
+    gp->policy = *policy;
+    hmap_insert(&guard->policies, &gp->node, hash_policy(policy));
+    return gp;
+}
+
+/* 'policy' is one of those that should be. */
+static void
+guard_want(struct guard *guard, const struct xfrm_policy *policy)
+{
+    struct guard_policy *gp = guard_find(guard, policy);
+
+    if (!gp) {
+        gp = guard_add(guard, policy);
+    } else if (!xfrm_policy_equals(&gp->policy, policy)) {
+        gp->policy = *policy;
+        gp->present = false;
+    }
+    gp->wanted = true;
+}
+
 /* Acquires. */
 
-static uint32_t
-hash_acquire(const struct guard_acquire *a)
-{
-    uint32_t hash = hash_bytes(&a->remote, sizeof a->remote, a->selector.port);
-
-    return hash_bytes(&a->local, sizeof a->local,
-                      hash_2words(hash, a->selector.proto));
-}
-
-static bool
-acquire_equals(const struct guard_acquire *a, const struct guard_acquire *b)
-{
-    return (!compare_selectors(&a->selector, &b->selector)
-            && ipv6_addr_equals(&a->local, &b->local)
-            && ipv6_addr_equals(&a->remote, &b->remote));
-}
-
-static bool
-guard_has_wish(const struct guard *guard, const struct guard_acquire *acquire,
-               uint32_t hash)
-{
-    const struct guard_wish *wish;
-
-    HMAP_FOR_EACH_WITH_HASH (wish, hmap_node, hash, &guard->wishes) {
-        if (acquire_equals(&wish->acquire, acquire)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Queues what the kernel asks for, unless it is queued already or somebody
- * floods us: a local user can make an acquire for any address there is. */
+/* Queues what the kernel asks for. */
 static void
 guard_queue_acquire(struct guard *guard, const struct xfrm_acquire *xa)
 {
     const struct guard_acquire acquire = {
-        .selector = policy_selector(&xa->policy),
+        .selector = guard_selector_of_policy(&xa->policy),
         .local = xa->src,
         .remote = xa->dst,
     };
-    uint32_t hash = hash_acquire(&acquire);
 
-    if (guard_has_wish(guard, &acquire, hash)) {
-        return;
+    if (!guard_queue_push(&guard->queue, &acquire)) {
+        guard->missed_acquires = true;
     }
-    if (hmap_count(&guard->wishes) >= GUARD_MAX_ACQUIRES) {
-        COVERAGE_INC(guard_acquire_dropped);
-        return;
-    }
-
-    struct guard_wish *wish = xmalloc(sizeof *wish);
-    wish->acquire = acquire;
-    hmap_insert(&guard->wishes, &wish->hmap_node, hash);
-    ovs_list_push_back(&guard->queue, &wish->list_node);
-    COVERAGE_INC(guard_acquire);
 }
 
 /* Takes the oldest acquire that came from one of our policies into
  * '*acquire'.  Returns false if there is none.  An acquire may be lost when
- * very many come, so that it says who is in a hurry, not who is to have an
- * SA. */
+ * very many come, which guard_missed_acquires() tells, so that it says who is
+ * in a hurry, not who is to have an SA. */
 bool
 guard_recv(struct guard *guard, struct guard_acquire *acquire)
 {
-    struct guard_wish *wish;
+    return guard_queue_pop(&guard->queue, acquire);
+}
 
-    if (ovs_list_is_empty(&guard->queue)) {
-        return false;
-    }
-    wish = CONTAINER_OF(ovs_list_pop_front(&guard->queue),
-                        struct guard_wish, list_node);
-    hmap_remove(&guard->wishes, &wish->hmap_node);
-    *acquire = wish->acquire;
-    free(wish);
-    return true;
+/* Returns true, once, if acquires may have been lost since the last call. */
+bool
+guard_missed_acquires(struct guard *guard)
+{
+    bool missed = guard->missed_acquires;
+
+    guard->missed_acquires = false;
+    return missed;
 }
 
 /* What the kernel tells. */
 
+/* Somebody, or we, did something to 'gp' or to a wanted policy. */
 static void
-guard_disturb(struct guard *guard)
+guard_disturb(struct guard *guard, struct guard_policy *gp)
 {
-    guard->stale = true;
-    guard->disturbed = true;
+    gp->present = false;
+    if (gp->wanted) {
+        guard->stale = true;
+        guard->disturbed = true;
+    }
 }
 
-/* One of ours was set to 'policy', most often by us.  While there is an error
- * that may be because the kernel makes something else of what we set, over
- * and over, so that is left to the next try. */
+static void
+guard_disturb_all(struct guard *guard)
+{
+    struct guard_policy *gp;
+
+    HMAP_FOR_EACH (gp, node, &guard->policies) {
+        guard_disturb(guard, gp);
+    }
+}
+
+/* A policy was set to 'policy'; if it is one of ours, most often by us.  While
+ * there is an error that may be because the kernel makes something else of
+ * what we set, over and over, so that is left to the next try. */
 static void
 guard_note_set(struct guard *guard, const struct xfrm_policy *policy)
 {
-    const struct xfrm_policy *wanted = guard_find_wanted(guard, policy);
+    if (policy->ts.user != GUARD_USER) {
+        bypasses_note(&guard->bypasses, policy);
+        return;
+    }
 
-    if (!guard->error && wanted && !xfrm_policy_equals(policy, wanted)) {
-        guard_disturb(guard);
+    struct guard_policy *gp = guard_find(guard, policy);
+    if (!guard->error && gp && !xfrm_policy_equals(policy, &gp->policy)) {
+        guard_disturb(guard, gp);
     }
 }
 
 static void
 guard_note_deleted(struct guard *guard, const struct xfrm_policy *policy)
 {
-    if (guard_find_wanted(guard, policy)) {
-        guard_disturb(guard);
+    if (policy->ts.user != GUARD_USER) {
+        bypasses_remove(&guard->bypasses, policy);
+        return;
     }
+
+    struct guard_policy *gp = guard_find(guard, policy);
+    if (gp) {
+        guard_disturb(guard, gp);
+    }
+}
+
+static void
+guard_note_lost(struct guard *guard)
+{
+    guard_disturb_all(guard);
+    guard->scanned = false;
+    guard->stale = true;
+    guard->missed_acquires = true;
 }
 
 static void
@@ -295,18 +249,17 @@ guard_handle_event(struct guard *guard, const struct xfrm_event *event)
         }
         break;
     case XFRM_POLICY_SET:
-        if (event->policy.ts.user == GUARD_USER) {
-            guard_note_set(guard, &event->policy);
-        }
+        guard_note_set(guard, &event->policy);
         break;
     case XFRM_POLICY_DELETED:
-        if (event->policy.ts.user == GUARD_USER) {
-            guard_note_deleted(guard, &event->policy);
-        }
+        guard_note_deleted(guard, &event->policy);
         break;
     case XFRM_POLICIES_FLUSHED:
+        guard_disturb_all(guard);
+        bypasses_clear(&guard->bypasses);
+        break;
     case XFRM_LOST:
-        guard_disturb(guard);
+        guard_note_lost(guard);
         break;
     case XFRM_SA_DELETED:
     case XFRM_SAS_FLUSHED:
@@ -351,11 +304,11 @@ error_hint(int error)
 static char *
 policy_error(const char *what, const struct xfrm_policy *policy, int error)
 {
-    const struct guard_selector selector = policy_selector(policy);
+    const struct guard_selector selector = guard_selector_of_policy(policy);
     struct ds s = DS_EMPTY_INITIALIZER;
 
     ds_put_format(&s, "cannot %s the XFRM policy that guards ", what);
-    format_selector(&s, &selector);
+    guard_selector_format(&selector, &s);
     ds_put_format(&s, " (dir %s): %s%s",
                   policy->dir == XFRM_OUT ? "out" : "in",
                   ovs_strerror(error), error_hint(error));
@@ -391,16 +344,34 @@ guard_listen(struct guard *guard)
 }
 
 static void
-guard_add_former(struct guard *guard, const struct xfrm_policy *policy)
+guard_add_former(struct guard *guard, const struct guard_selector *s)
 {
+    if (guard_was_guarded(guard, s)) {
+        return;
+    }
     if (guard->n_former >= guard->allocated_former) {
         guard->former = x2nrealloc(guard->former, &guard->allocated_former,
                                    sizeof *guard->former);
     }
-    guard->former[guard->n_former++] = *policy;
+    guard->former[guard->n_former++] = *s;
 }
 
-/* Finds what earlier runs left, once. */
+static void
+guard_scan_policy(struct guard *guard, const struct xfrm_policy *policy)
+{
+    if (policy->ts.user != GUARD_USER) {
+        bypasses_note(&guard->bypasses, policy);
+    } else if (!guard_find(guard, policy)) {
+        guard_add(guard, policy);
+        if (policy->block && !guard->configured) {
+            struct guard_selector s = guard_selector_of_policy(policy);
+
+            guard_add_former(guard, &s);
+        }
+    }
+}
+
+/* Finds what earlier runs left and what others have. */
 static char *
 guard_scan(struct guard *guard)
 {
@@ -408,7 +379,7 @@ guard_scan(struct guard *guard)
     size_t n;
     int error;
 
-    if (guard->scanned) {
+    if (guard->scanned || time_msec() < guard->scan_at) {
         return NULL;
     }
     error = xfrm_policy_dump(&policies, &n);
@@ -416,13 +387,13 @@ guard_scan(struct guard *guard)
         return xasprintf("cannot list XFRM policies: %s%s",
                          ovs_strerror(error), error_hint(error));
     }
+    bypasses_clear(&guard->bypasses);
     for (size_t i = 0; i < n; i++) {
-        if (policies[i].ts.user == GUARD_USER) {
-            guard_add_former(guard, &policies[i]);
-        }
+        guard_scan_policy(guard, &policies[i]);
     }
     free(policies);
     guard->scanned = true;
+    guard->scan_at = time_msec() + GUARD_SCAN_INTERVAL;
     return NULL;
 }
 
@@ -453,10 +424,16 @@ put_policy(const struct xfrm_policy *policy, unsigned int *n_set)
 static char *
 guard_add_wanted(const struct guard *guard, unsigned int *n_set)
 {
+    struct guard_policy *gp;
     char *first = NULL;
 
-    for (size_t i = 0; i < guard->n_wanted; i++) {
-        keep_first(&first, put_policy(&guard->wanted[i], n_set));
+    HMAP_FOR_EACH (gp, node, &guard->policies) {
+        if (gp->wanted && !gp->present) {
+            char *error = put_policy(&gp->policy, n_set);
+
+            gp->present = !error;
+            keep_first(&first, error);
+        }
     }
     return first;
 }
@@ -464,24 +441,21 @@ guard_add_wanted(const struct guard *guard, unsigned int *n_set)
 static char *
 guard_remove_unwanted(struct guard *guard, unsigned int *n_removed)
 {
+    struct guard_policy *gp;
     char *first = NULL;
 
-    for (size_t i = 0; i < guard->n_former; i++) {
-        const struct xfrm_policy *policy = &guard->former[i];
-        int error;
-
-        if (guard_find_wanted(guard, policy)) {
+    HMAP_FOR_EACH_SAFE (gp, node, &guard->policies) {
+        if (gp->wanted) {
             continue;
         }
-        error = xfrm_policy_delete(policy);
+        int error = xfrm_policy_delete(&gp->policy);
         if (error) {
-            keep_first(&first, policy_error("remove", policy, error));
+            keep_first(&first, policy_error("remove", &gp->policy, error));
         } else {
             ++*n_removed;
+            hmap_remove(&guard->policies, &gp->node);
+            free(gp);
         }
-    }
-    if (!first) {
-        guard->n_former = 0;
     }
     return first;
 }
@@ -493,18 +467,87 @@ guard_log_change(const struct guard *guard, unsigned int n_set,
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
     struct ds s = DS_EMPTY_INITIALIZER;
 
-    for (size_t i = 0; i < guard->n_selectors; i++) {
-        ds_put_cstr(&s, i ? ", " : "");
-        format_selector(&s, &guard->selectors[i]);
-    }
     if (guard->disturbed && n_set) {
         COVERAGE_INC(guard_mended);
         VLOG_WARN_RL(&rl, "somebody removed or changed XFRM policies of the "
                      "guard: %u put back", n_set);
     }
+    guard_rules_describe(guard->rules, guard->n_rules, &s);
     VLOG_INFO_RL(&rl, "%u XFRM policies set, %u removed; never in clear: %s",
-                 n_set, n_removed, s.length ? ds_cstr(&s) : "nothing");
+                 n_set, n_removed, ds_cstr(&s));
     ds_destroy(&s);
+}
+
+/* What is on disk. */
+
+/* Has the store hold 'rules', which it takes over. */
+static void
+guard_remember(struct guard *guard, struct guard_rule *rules, size_t n)
+{
+    if (guard_rules_equal(rules, n, guard->stored, guard->n_stored)) {
+        free(rules);
+        return;
+    }
+    free(guard->stored);
+    guard->stored = rules;
+    guard->n_stored = n;
+    guard_store_set(guard->store, rules, n);
+}
+
+/* Has the store hold the rules of now beside what it holds already, and
+ * returns true when that is on disk.  A disk that fails or is slow must not
+ * keep a host unprotected: then it is true all the same. */
+static bool
+guard_remember_more(struct guard *guard)
+{
+    if (!guard->store || !guard->n_rules) {
+        return true;
+    }
+    if (!guard->store_deadline) {
+        size_t n = guard->n_rules + guard->n_stored;
+        struct guard_rule *all = xcalloc(n, sizeof *all);
+
+        if (n) {
+            memcpy(all, guard->rules, guard->n_rules * sizeof *all);
+            memcpy(all + guard->n_rules, guard->stored,
+                   guard->n_stored * sizeof *all);
+        }
+        guard_rules_normalize(all, &n);
+        guard_remember(guard, all, n);
+        guard->store_deadline = time_msec() + GUARD_STORE_PATIENCE;
+    }
+    return (guard_store_is_settled(guard->store)
+            || time_msec() >= guard->store_deadline);
+}
+
+/* Has the store hold the rules of now and no others. */
+static void
+guard_remember_less(struct guard *guard)
+{
+    if (guard->store) {
+        guard_remember(guard,
+                       (guard->n_rules
+                        ? xmemdup(guard->rules,
+                                  guard->n_rules * sizeof *guard->rules)
+                        : NULL),
+                       guard->n_rules);
+    }
+}
+
+static void
+guard_recall(struct guard *guard, const char *path)
+{
+    char *error = guard_store_read(path, &guard->stored, &guard->n_stored);
+
+    if (error) {
+        VLOG_WARN("%s", error);
+        free(error);
+    }
+    for (size_t i = 0; i < guard->n_stored; i++) {
+        if (guard->stored[i].action == GUARD_PROTECT) {
+            guard_add_former(guard, &guard->stored[i].selector);
+        }
+    }
 }
 
 /* Additions come before removals, and while one of them fails nothing is
@@ -515,18 +558,20 @@ guard_reconcile(struct guard *guard)
 {
     unsigned int n_set = 0;
     unsigned int n_removed = 0;
-    char *error;
+    char *error = NULL;
 
-    if (!guard->configured) {
-        return NULL;
+    if (guard->configured) {
+        error = guard_add_wanted(guard, &n_set);
+        guard->installed = !error;
     }
-    error = guard_add_wanted(guard, &n_set);
-    guard->installed = !error;
     if (!error) {
         error = guard_scan(guard);
     }
-    if (!error) {
+    if (!error && guard->configured) {
         error = guard_remove_unwanted(guard, &n_removed);
+    }
+    if (!error && guard->configured) {
+        guard_remember_less(guard);
     }
     if (n_set || n_removed) {
         guard_log_change(guard, n_set, n_removed);
@@ -562,8 +607,13 @@ guard_set_error(struct guard *guard, char *error)
 static void
 guard_attempt(struct guard *guard)
 {
-    char *error = guard_listen(guard);
+    char *error;
 
+    if (guard->configured && !guard_remember_more(guard)) {
+        return;
+    }
+    guard->store_deadline = 0;
+    error = guard_listen(guard);
     keep_first(&error, guard_reconcile(guard));
     guard_set_error(guard, error);
     guard->stale = false;
@@ -572,15 +622,22 @@ guard_attempt(struct guard *guard)
 
 /* The life of a guard. */
 
-/* Returns a new guard, which touches nothing until guard_set(). */
+/* Returns a new guard, which touches nothing until guard_set().  It remembers
+ * in file 'store' what is protected, unless that is null.  A store starts a
+ * thread, so this must come after daemonize_start(). */
 struct guard *
-guard_create(void)
+guard_create(const char *store)
 {
     struct guard *guard = xzalloc(sizeof *guard);
 
     guard->stale = true;
-    hmap_init(&guard->wishes);
-    ovs_list_init(&guard->queue);
+    hmap_init(&guard->policies);
+    bypasses_init(&guard->bypasses);
+    guard_queue_init(&guard->queue);
+    if (store) {
+        guard_recall(guard, store);
+        guard->store = guard_store_open(store);
+    }
     return guard;
 }
 
@@ -588,19 +645,22 @@ guard_create(void)
 void
 guard_destroy(struct guard *guard)
 {
-    struct guard_acquire acquire;
+    struct guard_policy *gp;
 
     if (!guard) {
         return;
     }
-    while (guard_recv(guard, &acquire)) {
-        /* Only free it. */
+    guard_queue_destroy(&guard->queue);
+    HMAP_FOR_EACH_POP (gp, node, &guard->policies) {
+        free(gp);
     }
-    hmap_destroy(&guard->wishes);
+    hmap_destroy(&guard->policies);
+    bypasses_destroy(&guard->bypasses);
     xfrm_monitor_close(guard->monitor);
-    free(guard->selectors);
-    free(guard->wanted);
+    guard_store_close(guard->store);
+    free(guard->stored);
     free(guard->former);
+    free(guard->rules);
     free(guard->error);
     free(guard);
 }
@@ -610,16 +670,29 @@ guard_destroy(struct guard *guard)
 void
 guard_run(struct guard *guard)
 {
+    if (guard->store) {
+        guard_store_run(guard->store);
+    }
     guard_receive(guard);
-    if (guard->stale || (guard->error && time_msec() >= guard->retry_at)) {
+    if (guard->stale || (guard->error && time_msec() >= guard->retry_at)
+        || (!guard->scanned && time_msec() >= guard->scan_at)) {
         guard_attempt(guard);
     }
 }
 
+/* Wakes the poll loop when there is something for guard_run(). */
 void
 guard_wait(struct guard *guard)
 {
-    if (guard->stale || !ovs_list_is_empty(&guard->queue)) {
+    if (guard->store) {
+        guard_store_wait(guard->store);
+    }
+    if (guard->store_deadline) {
+        poll_timer_wait_until(guard->store_deadline);
+    } else if (guard->stale) {
+        poll_immediate_wake();
+    }
+    if (!guard_queue_is_empty(&guard->queue)) {
         poll_immediate_wake();
     }
     if (guard->monitor) {
@@ -627,79 +700,50 @@ guard_wait(struct guard *guard)
     }
     if (guard->error) {
         poll_timer_wait_until(guard->retry_at);
+    } else if (!guard->scanned) {
+        poll_timer_wait_until(guard->scan_at);
     }
-}
-
-/* Sorts the '*n' of 'selectors' and drops duplicates. */
-static void
-normalize_selectors(struct guard_selector *selectors, size_t *n)
-{
-    size_t n_unique = 0;
-
-    if (*n) {
-        qsort(selectors, *n, sizeof *selectors, compare_selectors);
-    }
-    for (size_t i = 0; i < *n; i++) {
-        if (!n_unique
-            || compare_selectors(&selectors[n_unique - 1], &selectors[i])) {
-            selectors[n_unique++] = selectors[i];
-        }
-    }
-    *n = n_unique;
-}
-
-static bool
-guard_has_selectors(const struct guard *guard,
-                    const struct guard_selector selectors[], size_t n)
-{
-    if (!guard->configured || n != guard->n_selectors) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (compare_selectors(&selectors[i], &guard->selectors[i])) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static void
 guard_make_wanted(struct guard *guard)
 {
-    free(guard->wanted);
-    guard->n_wanted = GUARD_N_POLICIES * guard->n_selectors;
-    guard->wanted = xcalloc(guard->n_wanted, sizeof *guard->wanted);
-    for (size_t i = 0; i < guard->n_selectors; i++) {
-        selector_policies(&guard->selectors[i],
-                          &guard->wanted[GUARD_N_POLICIES * i]);
+    struct xfrm_policy policies[GUARD_N_POLICIES];
+    struct guard_policy *gp;
+
+    HMAP_FOR_EACH (gp, node, &guard->policies) {
+        gp->wanted = false;
+    }
+    for (size_t i = 0; i < guard->n_rules; i++) {
+        guard_rule_policies(&guard->rules[i], policies);
+        for (size_t j = 0; j < GUARD_N_POLICIES; j++) {
+            guard_want(guard, &policies[j]);
+        }
     }
 }
 
-/* From the next guard_run() on, the kernel should guard the 'n' of
- * 'selectors', in any order, and nothing else.  Repeating a wish costs
+/* From the next guard_run() on, the kernel should hold the policies of the 'n'
+ * of 'rules', in any order, and no others of ours.  Repeating a wish costs
  * nothing. */
 void
-guard_set(struct guard *guard, const struct guard_selector selectors[],
-          size_t n)
+guard_set(struct guard *guard, const struct guard_rule rules[], size_t n)
 {
-    struct guard_selector *copy
-        = n ? xmemdup(selectors, n * sizeof *copy) : NULL;
+    struct guard_rule *copy = n ? xmemdup(rules, n * sizeof *copy) : NULL;
 
-    normalize_selectors(copy, &n);
-    if (guard_has_selectors(guard, copy, n)) {
+    guard_rules_normalize(copy, &n);
+    if (guard->configured
+        && guard_rules_equal(copy, n, guard->rules, guard->n_rules)) {
         free(copy);
         return;
     }
-    for (size_t i = 0; i < guard->n_wanted; i++) {
-        guard_add_former(guard, &guard->wanted[i]);
-    }
-    free(guard->selectors);
-    guard->selectors = copy;
-    guard->n_selectors = n;
+    free(guard->rules);
+    guard->rules = copy;
+    guard->n_rules = n;
     guard_make_wanted(guard);
     guard->configured = true;
     guard->installed = false;
     guard->stale = true;
+    guard->store_deadline = 0;
     guard->backoff = 0;
 }
 
@@ -711,6 +755,30 @@ guard_flush(struct guard *guard)
     guard_run(guard);
 }
 
+/* Puts back the policies of what file 'store' remembers, and counts its rules
+ * in '*n'; nothing is taken away, and without a file nothing is touched.  For
+ * a program that does nothing else: it blocks.  Returns null, or the first
+ * thing that went wrong, in words, which the caller frees; all that could be
+ * put back is there all the same. */
+char *
+guard_restore(const char *store, size_t *n)
+{
+    struct guard_rule *rules;
+    unsigned int n_set = 0;
+    char *error = guard_store_read(store, &rules, n);
+
+    for (size_t i = 0; i < *n; i++) {
+        struct xfrm_policy policies[GUARD_N_POLICIES];
+
+        guard_rule_policies(&rules[i], policies);
+        for (size_t j = 0; j < GUARD_N_POLICIES; j++) {
+            keep_first(&error, put_policy(&policies[j], &n_set));
+        }
+    }
+    free(rules);
+    return error;
+}
+
 /* Returns true when the kernel has what guard_set() asked for, as read back
  * and not contradicted since.  What could not be removed is an error only. */
 bool
@@ -719,10 +787,33 @@ guard_is_installed(const struct guard *guard)
     return guard->installed && !guard->stale;
 }
 
+/* Returns true if an earlier run of the daemon protected 's', all of it or
+ * some addresses. */
+bool
+guard_was_guarded(const struct guard *guard, const struct guard_selector *s)
+{
+    for (size_t i = 0; i < guard->n_former; i++) {
+        if (!guard_selector_compare(&guard->former[i], s)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns what other people have that beats the guard, as of the last
+ * guard_run(). */
+const struct bypasses *
+guard_get_bypasses(const struct guard *guard)
+{
+    return &guard->bypasses;
+}
+
 /* Returns what is wrong and what to do about it, or null.  The string is
  * good until the next guard_run(). */
 const char *
 guard_get_error(const struct guard *guard)
 {
-    return guard->error;
+    return (guard->error ? guard->error
+            : guard->store ? guard_store_get_error(guard->store)
+            : NULL);
 }

@@ -8,12 +8,16 @@
  * whether an IKE daemon runs or not, and that make the kernel ask for an SA
  * (an acquire) when there is none.
  *
- * A set and a difference.  'monitor' states with guard_set() which selectors
- * need one; guard_run() makes the kernel hold exactly those, additions before
- * removals, told apart from other people's policies by a constant in the
- * selector.  Before the first guard_set() nothing is touched, so what an
- * earlier run left goes on protecting.  Nothing is taken away when the daemon
- * ends: guard_destroy() leaves the policies, guard_flush() removes ours only.
+ * A set and a difference.  'monitor' states with guard_set() which rules
+ * (guard-rule.h) hold; guard_run() makes the kernel hold exactly their
+ * policies, additions before removals, told apart from other people's by a
+ * constant in the selector.  Before the first guard_set() nothing is touched,
+ * so what an earlier run left goes on protecting.  Nothing is taken away when
+ * the daemon ends: guard_destroy() leaves the policies, guard_flush() removes
+ * ours only.
+ *
+ * What is protected is remembered on disk (guard-store.h), so that
+ * guard_restore() can put it back at boot before anything else is there.
  *
  * Failure is state: guard_get_error() has it in words, guard_run() tries
  * again by itself.
@@ -26,20 +30,11 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
+#include "guard-rule.h"
+
+struct bypasses;
 struct guard;
-
-/* What is guarded: one protocol and port of one family.  Each gets two
- * wildcard policies: out, any to any with the port as destination, with an
- * ESP template; in, the same, block.  Both ends of a UDP tunnel send to the
- * tunnel's port, so no policy is needed for it as source. */
-struct guard_selector {
-    int family;                 /* AF_INET or AF_INET6. */
-    uint8_t proto;              /* IPPROTO_UDP, IPPROTO_TCP, IPPROTO_GRE. */
-    uint16_t port;              /* Host byte order; 0 where the protocol has
-                                 * none. */
-};
 
 /* Traffic that waits for an SA. */
 struct guard_acquire {
@@ -47,16 +42,21 @@ struct guard_acquire {
     struct in6_addr local, remote;      /* IPv4 as IPv4-mapped. */
 };
 
-struct guard *guard_create(void);
+struct guard *guard_create(const char *store);
 void guard_destroy(struct guard *);
 void guard_run(struct guard *);
 void guard_wait(struct guard *);
 
-void guard_set(struct guard *, const struct guard_selector[], size_t n);
+void guard_set(struct guard *, const struct guard_rule[], size_t n);
 void guard_flush(struct guard *);
+char *guard_restore(const char *store, size_t *n);
+
 bool guard_is_installed(const struct guard *);
+bool guard_was_guarded(const struct guard *, const struct guard_selector *);
+const struct bypasses *guard_get_bypasses(const struct guard *);
 const char *guard_get_error(const struct guard *);
 
 bool guard_recv(struct guard *, struct guard_acquire *);
+bool guard_missed_acquires(struct guard *);
 
 #endif /* guard.h */

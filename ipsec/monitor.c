@@ -30,6 +30,7 @@
 #include "guard.h"
 #include "ike.h"
 #include "peer.h"
+#include "protection.h"
 #include "route-source.h"
 #include "tunnel.h"
 
@@ -39,6 +40,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 
 /* How long, in ms, the database may be away before we say so. */
 #define DATABASE_PATIENCE 5000
+
+/* How often, in ms, all that is down may be hurried because acquires were
+ * lost: somebody may make that happen all the time. */
+#define HURRY_INTERVAL 1000
 
 /* How many addresses without a peer are remembered. */
 #define MAX_HELD 16
@@ -58,15 +63,14 @@ struct monitor {
     char *database;             /* The remote, for messages. */
     struct ike *ike;
     struct guard *guard;
+    struct protection *protection;
     struct credentials_loader *credentials;
 
     struct shash tunnels;       /* Name -> struct monitor_tunnel. */
-    struct shash plain;         /* Name -> reason: tunnels of a guarded
-                                 * selector that ask for no encryption. */
     struct peers peers;
-    struct guard_selector *selectors;
-    size_t n_selectors;
     struct sset held;           /* Addresses without a peer, see 'run'. */
+    long long int hurry_at;     /* Not before do we look for peers whose
+                                 * acquires were lost; ms. */
 
     /* What the last pass was made of. */
     unsigned int idl_seqno;
@@ -124,10 +128,10 @@ monitor_create(const char *database, struct ike *ike, struct guard *guard)
     m->database = xstrdup(database);
     m->ike = ike;
     m->guard = guard;
+    m->protection = protection_create(guard, ike);
     m->credentials = credentials_loader_create();
     m->database_lost = time_msec();
     shash_init(&m->tunnels);
-    shash_init(&m->plain);
     peers_init(&m->peers);
     sset_init(&m->held);
     return m;
@@ -146,15 +150,23 @@ monitor_destroy(struct monitor *m)
         monitor_tunnel_destroy(node->data);
     }
     shash_destroy(&m->tunnels);
-    shash_destroy_free_data(&m->plain);
     peers_destroy(&m->peers);
     sset_destroy(&m->held);
+    protection_destroy(m->protection);
     credentials_loader_destroy(m->credentials);
     ovsdb_idl_destroy(m->idl);
-    free(m->selectors);
     free(m->last_credentials_error);
     free(m->database);
     free(m);
+}
+
+static const struct smap *
+other_config(const struct monitor *m)
+{
+    static const struct smap empty = SMAP_INITIALIZER(&empty);
+    const struct ovsrec_open_vswitch *cfg = ovsrec_open_vswitch_first(m->idl);
+
+    return cfg ? &cfg->other_config : &empty;
 }
 
 /* Rows to tunnels. */
@@ -234,112 +246,6 @@ update_tunnels(struct monitor *m)
     }
 }
 
-/* The guard. */
-
-static void
-add_selector(struct monitor *m, size_t *allocated, int family, uint8_t proto,
-             uint16_t port)
-{
-    for (size_t i = 0; i < m->n_selectors; i++) {
-        const struct guard_selector *s = &m->selectors[i];
-
-        if (s->family == family && s->proto == proto && s->port == port) {
-            return;
-        }
-    }
-    if (m->n_selectors >= *allocated) {
-        m->selectors = x2nrealloc(m->selectors, allocated,
-                                  sizeof *m->selectors);
-    }
-    m->selectors[m->n_selectors++] = (struct guard_selector) {
-        .family = family, .proto = proto, .port = port,
-    };
-}
-
-/* A tunnel that is INVALID is guarded too, and if not even its family is
- * known, both are. */
-static void
-add_tunnel_selectors(struct monitor *m, size_t *allocated,
-                     const struct tunnel *t)
-{
-    if (!t) {
-        return;
-    }
-    if (t->family != AF_INET6) {
-        add_selector(m, allocated, AF_INET, t->type->proto, t->port);
-    }
-    if (t->family != AF_INET) {
-        add_selector(m, allocated, AF_INET6, t->type->proto, t->port);
-    }
-}
-
-static void
-update_guard(struct monitor *m)
-{
-    size_t allocated = 0;
-    struct shash_node *node;
-
-    free(m->selectors);
-    m->selectors = NULL;
-    m->n_selectors = 0;
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        const struct monitor_tunnel *mt = node->data;
-
-        add_tunnel_selectors(m, &allocated, mt->wish);
-        add_tunnel_selectors(m, &allocated, mt->good);
-    }
-    guard_set(m->guard, m->selectors, m->n_selectors);
-}
-
-static bool
-is_guarded(const struct monitor *m, const struct tunnel *t)
-{
-    for (size_t i = 0; i < m->n_selectors; i++) {
-        const struct guard_selector *s = &m->selectors[i];
-
-        if (s->proto == t->type->proto && s->port == t->port
-            && (t->family == AF_UNSPEC || s->family == t->family)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The guard knows protocols and ports, not tunnels, so a tunnel that asks for
- * no encryption beside one that does is cut off.  Its owner has to know. */
-static void
-update_plain(struct monitor *m)
-{
-    const struct ovsrec_interface *row;
-    struct shash old = SHASH_INITIALIZER(&old);
-
-    shash_swap(&m->plain, &old);
-    OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
-        struct tunnel *t;
-
-        if (!tunnel_type_lookup(row->type)
-            || tunnel_wants_ipsec(row->type, &row->options)) {
-            continue;
-        }
-        t = tunnel_parse(row->name, row->type, &row->options);
-        if (is_guarded(m, t)) {
-            char *why = xasprintf(
-                "it asks for no encryption, but other %s tunnels on this host "
-                "do, so its packets are dropped: set options:remote_name or "
-                "options:psk on it, or give it another dst_port", row->type);
-
-            if (!shash_find(&old, row->name)) {
-                VLOG_WARN_RL(&rl, "%s: %s", row->name, why);
-            }
-            shash_add(&m->plain, row->name, why);
-        }
-        tunnel_destroy(t);
-    }
-    shash_destroy_free_data(&old);
-}
-
-/* Tunnels to peers. */
-
 static const struct tunnel *
 effective_tunnel(const struct monitor_tunnel *mt)
 {
@@ -364,6 +270,91 @@ find_local(const struct tunnel *t, struct in6_addr *local)
     }
     return NULL;
 }
+
+/* The guard. */
+
+/* The guard knows protocols, ports and addresses, not tunnels, so what
+ * becomes of one that asks for no encryption depends on those that do. */
+static void
+add_plain(struct monitor *m, const struct ovsrec_interface *row)
+{
+    const char *remote_ip = smap_get_def(&row->options, "remote_ip", "");
+    struct tunnel *t = tunnel_parse(row->name, row->type, &row->options);
+    struct in6_addr local = in6addr_any;
+
+    if (!hmap_is_empty(&m->peers.by_name) && ipv6_addr_is_set(&t->remote)) {
+        free(find_local(t, &local));
+    }
+    protection_add_plain(m->protection, t, !strcmp(remote_ip, "flow"), &local,
+                         &m->peers);
+    tunnel_destroy(t);
+}
+
+static void
+update_guard(struct monitor *m)
+{
+    const struct ovsrec_interface *row;
+    const struct shash_node *node;
+
+    protection_begin(m->protection, other_config(m));
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        const struct monitor_tunnel *mt = node->data;
+
+        protection_add(m->protection, mt->wish);
+        if (mt->good) {
+            protection_add(m->protection, mt->good);
+        }
+    }
+    OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
+        if (tunnel_type_lookup(row->type)
+            && !tunnel_wants_ipsec(row->type, &row->options)) {
+            add_plain(m, row);
+        }
+    }
+    protection_end(m->protection);
+}
+
+/* Returns true if 'mt' has its SAs. */
+static bool
+is_up(const struct monitor *m, const struct monitor_tunnel *mt)
+{
+    const struct tunnel *t = effective_tunnel(mt);
+    const struct peer *peer = peers_find(&m->peers, mt->peer);
+
+    for (enum child_dir dir = CHILD_OUT; peer && dir < CHILD_N_DIRS; dir++) {
+        const struct child *child = peer_find_child(peer, dir, t->type->proto,
+                                                    t->port);
+        struct ike_child_state state;
+
+        if (child && (ike_get_child(m->ike, peer->name, child->name, &state)
+                      || !state.installed)) {
+            return false;
+        }
+    }
+    return peer != NULL;
+}
+
+/* Returns true if a pass is needed, because tunnels that were in clear now
+ * have to be protected. */
+static bool
+check_transition(struct monitor *m)
+{
+    const struct shash_node *node;
+
+    if (!protection_check_is_due(m->protection)) {
+        return false;
+    }
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        const struct monitor_tunnel *mt = node->data;
+
+        if (!is_up(m, mt)) {
+            protection_note_down(m->protection, mt->wish);
+        }
+    }
+    return protection_check(m->protection);
+}
+
+/* Tunnels to peers. */
 
 static char *
 check_credentials(const struct monitor *m, const struct tunnel *t)
@@ -442,10 +433,12 @@ update_peers(struct monitor *m)
     struct peer *peer;
     peers_swap(&m->peers, &peers);
     PEERS_FOR_EACH (peer, &m->peers) {
+        protection_wants(m->protection, peer);
         ike_set(m->ike, peer->name, peer);
     }
     PEERS_FOR_EACH (peer, &peers) {
-        if (!peers_find(&m->peers, peer->name)) {
+        if (!peers_find(&m->peers, peer->name)
+            && !protection_keeps(m->protection, peer)) {
             ike_set(m->ike, peer->name, NULL);
         }
     }
@@ -458,9 +451,7 @@ update_peers(struct monitor *m)
 static void
 update_credentials_paths(struct monitor *m)
 {
-    const struct ovsrec_open_vswitch *cfg = ovsrec_open_vswitch_first(m->idl);
-    const struct smap empty = SMAP_INITIALIZER(&empty);
-    const struct smap *config = cfg ? &cfg->other_config : &empty;
+    const struct smap *config = other_config(m);
 
     credentials_loader_set(m->credentials,
                            smap_get(config, "certificate"),
@@ -515,6 +506,21 @@ report_database(struct monitor *m)
     }
 }
 
+/* Traffic may wait of which we were not told. */
+static void
+hurry_all(struct monitor *m)
+{
+    const struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        const struct monitor_tunnel *mt = node->data;
+
+        if (mt->peer[0] && !is_up(m, mt)) {
+            ike_hurry(m->ike, mt->peer);
+        }
+    }
+}
+
 /* An acquire is traffic that waits. */
 static void
 run_acquires(struct monitor *m)
@@ -537,6 +543,10 @@ run_acquires(struct monitor *m)
                          "that address", address);
         }
     }
+    if (time_msec() >= m->hurry_at && guard_missed_acquires(m->guard)) {
+        m->hurry_at = time_msec() + HURRY_INTERVAL;
+        hurry_all(m);
+    }
 }
 
 static void
@@ -544,7 +554,6 @@ run_pass(struct monitor *m)
 {
     update_tunnels(m);
     update_guard(m);
-    update_plain(m);
     sset_clear(&m->held);
     m->peers_due = true;
 }
@@ -565,6 +574,7 @@ monitor_run(struct monitor *m)
     if (ovsdb_idl_has_ever_connected(m->idl)) {
         update_credentials_paths(m);
         credentials_loader_run(m->credentials);
+        m->refresh |= protection_run(m->protection) | check_transition(m);
         if (inputs_changed(m)) {
             run_pass(m);
         }
@@ -589,6 +599,7 @@ monitor_wait(struct monitor *m)
     route_source_wait();
     credentials_loader_wait(m->credentials);
     guard_wait(m->guard);
+    protection_wait(m->protection);
     ike_wait(m->ike);
     if (m->database_lost != LLONG_MAX && !m->database_reported) {
         poll_timer_wait_until(m->database_lost + DATABASE_PATIENCE);
@@ -650,7 +661,18 @@ monitor_get_tunnels(const struct monitor *m, size_t *n)
 const struct shash *
 monitor_get_plain(const struct monitor *m)
 {
-    return &m->plain;
+    struct protection_state state;
+
+    protection_get_state(m->protection, &state);
+    return state.cut_off;
+}
+
+/* Fills in '*state'.  What it points to is good until the next
+ * monitor_run(). */
+void
+monitor_get_protection(const struct monitor *m, struct protection_state *state)
+{
+    protection_get_state(m->protection, state);
 }
 
 /* Returns the addresses for which traffic is held and that no tunnel has. */
@@ -665,11 +687,14 @@ monitor_get_held(const struct monitor *m)
 void
 monitor_get_summary(const struct monitor *m, struct monitor_summary *summary)
 {
+    struct protection_state protection;
+
+    monitor_get_protection(m, &protection);
     *summary = (struct monitor_summary) {
         .database_connected = m->database_lost == LLONG_MAX,
         .database_known = ovsdb_idl_has_ever_connected(m->idl),
         .credentials = credentials_loader_get(m->credentials),
         .credentials_error = credentials_loader_get_error(m->credentials),
-        .guard_needed = m->n_selectors > 0,
+        .guard_needed = protection.needed,
     };
 }

@@ -15,6 +15,7 @@ struct guard;
 struct ike;
 struct monitor;
 struct peer;
+struct protection_state;
 struct shash;
 struct sset;
 struct tunnel;
@@ -51,6 +52,7 @@ void monitor_stop(struct monitor *);
 
 struct monitor_view *monitor_get_tunnels(const struct monitor *, size_t *n);
 const struct shash *monitor_get_plain(const struct monitor *);
+void monitor_get_protection(const struct monitor *, struct protection_state *);
 const struct sset *monitor_get_held(const struct monitor *);
 void monitor_get_summary(const struct monitor *, struct monitor_summary *);
 

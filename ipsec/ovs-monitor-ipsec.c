@@ -38,6 +38,8 @@ struct options {
     char *database;
     char *unixctl;
     const char *ike_daemon;
+    char *guard_file;           /* What the guard protects, remembered. */
+    bool restore_guard;
     struct ike_options ike;
 };
 
@@ -64,7 +66,11 @@ usage(void)
            "                            (default: /var/run/charon.vici)\n"
            "  --swanctl-dir=DIR         folder of swanctl.conf\n"
            "                            (default: /etc/swanctl)\n"
-           "  --no-restart-ike-daemon   accepted: it is never restarted\n");
+           "  --no-restart-ike-daemon   accepted: it is never restarted\n"
+           "  --guard-file=FILE         where to remember what is protected\n"
+           "                            (default: %s/ipsec-guard)\n"
+           "  --restore-guard           protect what FILE says, and exit\n",
+           ovs_dbdir());
     daemon_usage();
     vlog_usage();
     stream_usage("database", true, false, false);
@@ -88,6 +94,8 @@ parse_options(int argc, char *argv[], struct options *options)
         OPT_NO_RESTART,
         OPT_VICI,
         OPT_SWANCTL_DIR,
+        OPT_GUARD_FILE,
+        OPT_RESTORE_GUARD,
         OPT_LIBRESWAN,
         DAEMON_OPTION_ENUMS,
         VLOG_OPTION_ENUMS,
@@ -98,6 +106,8 @@ parse_options(int argc, char *argv[], struct options *options)
         { "no-restart-ike-daemon", no_argument, NULL, OPT_NO_RESTART },
         { "vici", required_argument, NULL, OPT_VICI },
         { "swanctl-dir", required_argument, NULL, OPT_SWANCTL_DIR },
+        { "guard-file", required_argument, NULL, OPT_GUARD_FILE },
+        { "restore-guard", no_argument, NULL, OPT_RESTORE_GUARD },
         { "ipsec-conf", required_argument, NULL, OPT_LIBRESWAN },
         { "ipsec-secrets", required_argument, NULL, OPT_LIBRESWAN },
         { "ipsec-d", required_argument, NULL, OPT_LIBRESWAN },
@@ -138,6 +148,13 @@ parse_options(int argc, char *argv[], struct options *options)
         case OPT_SWANCTL_DIR:
             options->ike.dir = optarg;
             break;
+        case OPT_GUARD_FILE:
+            free(options->guard_file);
+            options->guard_file = xstrdup(optarg);
+            break;
+        case OPT_RESTORE_GUARD:
+            options->restore_guard = true;
+            break;
         case OPT_LIBRESWAN:
             ovs_fatal(0, libreswan_only, long_options[i].name);
         case 'h':
@@ -162,6 +179,24 @@ parse_options(int argc, char *argv[], struct options *options)
     options->database = (argc > optind
                          ? xstrdup(argv[optind])
                          : xasprintf("unix:%s/db.sock", ovs_rundir()));
+    if (!options->guard_file) {
+        options->guard_file = xasprintf("%s/ipsec-guard", ovs_dbdir());
+    }
+}
+
+/* What --restore-guard does, for an early boot unit: needs neither database
+ * nor IKE daemon.  Never returns. */
+OVS_NO_RETURN static void
+restore_guard(const struct options *options)
+{
+    size_t n;
+    char *error = guard_restore(options->guard_file, &n);
+
+    if (error) {
+        ovs_fatal(0, "%s", error);
+    }
+    VLOG_INFO("%s: the guard has %"PRIuSIZE" rules", options->guard_file, n);
+    exit(EXIT_SUCCESS);
 }
 
 static struct ike *
@@ -283,6 +318,9 @@ main(int argc, char *argv[])
     ovs_cmdl_proctitle_init(argc, argv);
     ovs_set_program_name(argv[0], PACKAGE_VERSION);
     parse_options(argc, argv, &options);
+    if (options.restore_guard) {
+        restore_guard(&options);
+    }
     fatal_ignore_sigpipe();
     daemon_start();
 
@@ -292,7 +330,7 @@ main(int argc, char *argv[])
     }
     /* Threads are started here, so not before the process has detached. */
     struct ike *ike = open_ike(&options);
-    struct guard *guard = guard_create();
+    struct guard *guard = guard_create(options.guard_file);
     program.monitor = monitor_create(options.database, ike, guard);
     program.status = (struct status_source) {
         .monitor = program.monitor, .ike = ike, .guard = guard,
@@ -312,5 +350,6 @@ main(int argc, char *argv[])
     unixctl_command_reply(program.exit_conn, NULL);
     unixctl_server_destroy(unixctl);
     free(options.database);
+    free(options.guard_file);
     return EXIT_SUCCESS;
 }

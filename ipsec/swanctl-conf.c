@@ -35,6 +35,8 @@
 #include "timeval.h"
 #include "util.h"
 
+#include "new-file.h"
+
 VLOG_DEFINE_THIS_MODULE(swanctl_conf);
 
 /* How many files one batch has at most, and from how many on one syncfs(),
@@ -500,35 +502,13 @@ is_as_wished(const struct conf_file *file)
     return same;
 }
 
-/* Makes the temporary file.  With 'sync', brings it to the disk, too. */
-static int
-write_tmp(const struct conf_file *file, bool sync)
-{
-    unlink(file->tmp);
-    int fd = open(file->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return errno;
-    }
-
-    size_t n;
-    int error = fchmod(fd, 0600) ? errno : 0;
-    if (!error) {
-        error = write_fully(fd, file->data, file->length, &n);
-    }
-    if (!error && sync && fsync(fd)) {
-        error = errno;
-    }
-    if (close(fd) && !error) {
-        error = errno;
-    }
-    return error;
-}
-
 /* First half: everything but what replaces the old file. */
 static void
 conf_file_prepare(struct conf_file *file, bool sync)
 {
-    int error = file->data ? write_tmp(file, sync) : 0;
+    int error = (file->data
+                 ? new_file_write(file->tmp, file->data, file->length, sync)
+                 : 0);
 
     if (error) {
         conf_file_fail(file, "%s: cannot be written (%s)", file->path,
@@ -564,12 +544,8 @@ sync_folder(const struct swanctl_conf *conf, enum swanctl_kind kind,
             int (*function)(int fd))
 {
     char *path = get_folder(conf, kind);
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = fd < 0 || function(fd) ? errno : 0;
+    int error = new_file_sync_folder(path, function);
 
-    if (fd >= 0) {
-        close(fd);
-    }
     free(path);
     return error;
 }

@@ -21,6 +21,7 @@
 #include "smap.h"
 #include "util.h"
 
+#include "guard-options.h"
 #include "proposal.h"
 #include "quote.h"
 
@@ -668,7 +669,8 @@ tunnel_options_parse(const struct smap *smap, struct tunnel_options **optionsp)
     struct parser p = { .error = NULL };
 
     for (size_t i = 0; i < smap_count(smap); i++) {
-        if (!strncmp(nodes[i]->key, PREFIX, strlen(PREFIX))) {
+        if (!strncmp(nodes[i]->key, PREFIX, strlen(PREFIX))
+            && !guard_options_has(nodes[i]->key)) {
             parse_option(&p, nodes[i]->key, nodes[i]->value);
         }
     }

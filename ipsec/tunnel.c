@@ -92,7 +92,8 @@ tunnel_wants_ipsec(const char *type, const struct smap *options)
     SMAP_FOR_EACH (node, options) {
         if (!strcmp(node->key, "psk") || !strcmp(node->key, "remote_cert")
             || !strcmp(node->key, "remote_name")
-            || is_ipsec_option(node->key)) {
+            || (is_ipsec_option(node->key)
+                && !guard_options_declares_plain(node->key, node->value))) {
             return true;
         }
     }
@@ -255,6 +256,17 @@ parse_ipsec_options(struct tunnel *t, const struct smap *options)
 }
 
 static void
+parse_guard_options(struct tunnel *t, const struct smap *options)
+{
+    char *error = guard_options_parse(options, "options", &t->guard);
+
+    if (error) {
+        tunnel_fail(t, "%s", error);
+        free(error);
+    }
+}
+
+static void
 check_authentication(struct tunnel *t)
 {
     int n = (!!t->value[TUNNEL_PSK] + !!t->value[TUNNEL_REMOTE_CERT]
@@ -292,6 +304,7 @@ tunnel_parse(const char *name, const char *type, const struct smap *options)
         tunnel_fail(t, "options:remote_ip is not set");
     }
     parse_ipsec_options(t, options);
+    parse_guard_options(t, options);
     check_authentication(t);
     return t;
 }
@@ -323,14 +336,16 @@ tunnel_equals(const struct tunnel *a, const struct tunnel *b)
     }
     return (nullable_string_is_equal(a->error, b->error)
             && tunnel_options_equals(a->options, b->options, SETTING_IKE)
-            && tunnel_options_equals(a->options, b->options, SETTING_ESP));
+            && tunnel_options_equals(a->options, b->options, SETTING_ESP)
+            && guard_options_equal(&a->guard, &b->guard));
 }
 
 /* Returns a hash of what tunnel_equals() compares. */
 uint32_t
 tunnel_hash(const struct tunnel *t)
 {
-    uint32_t hash = hash_string(t->error ? t->error : "", 0);
+    uint32_t hash = hash_string(t->error ? t->error : "",
+                                guard_options_hash(&t->guard));
 
     for (size_t i = 0; i < TUNNEL_N_FIELDS; i++) {
         /* Absent is a value of its own, other than empty. */
@@ -352,4 +367,5 @@ tunnel_format(const struct tunnel *t, struct ds *ds)
         }
     }
     tunnel_options_format(t->options, ds);
+    guard_options_format(&t->guard, ds);
 }

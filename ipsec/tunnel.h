@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guard-options.h"
+
 struct ds;
 struct smap;
 struct tunnel_options;
@@ -59,6 +61,8 @@ struct tunnel {
     struct in6_addr local;      /* in6addr_any: as the route has it. */
     uint16_t port;
     enum tunnel_auth auth;
+    struct guard_options guard; /* options:ipsec_guard and
+                                 * options:ipsec_transition. */
 };
 
 const struct tunnel_type *tunnel_type_lookup(const char *name);

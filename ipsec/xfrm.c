@@ -122,6 +122,45 @@ encode_policy_id(uint16_t type, const struct xfrm_policy *policy)
     return msg;
 }
 
+/* Messages. */
+
+/* Copies the fixed struct after the header of 'msg' into the 'size' bytes at
+ * 'body'; a copy, because messages are only aligned to 4 bytes.  Returns
+ * false if there are fewer bytes. */
+static bool
+msg_body(const struct ofpbuf *msg, void *body, size_t size)
+{
+    const void *p = ofpbuf_at(msg, NLMSG_HDRLEN, size);
+
+    if (p) {
+        memcpy(body, p, size);
+    }
+    return p != NULL;
+}
+
+/* Returns the attribute of the given 'type' of 'msg', in which a fixed struct
+ * of 'body_size' bytes precedes the attributes, or null. */
+static const struct nlattr *
+msg_attr(const struct ofpbuf *msg, size_t body_size, uint16_t type)
+{
+    return nl_attr_find(msg, NLMSG_HDRLEN + NLMSG_ALIGN(body_size), type);
+}
+
+/* Copies that attribute into the 'size' bytes at 'value'.  Returns false if it
+ * is not there or has fewer bytes. */
+static bool
+msg_attr_value(const struct ofpbuf *msg, size_t body_size, uint16_t type,
+               void *value, size_t size)
+{
+    const struct nlattr *nla = msg_attr(msg, body_size, type);
+    bool ok = nla && nl_attr_get_size(nla) >= size;
+
+    if (ok) {
+        memcpy(value, nl_attr_get(nla), size);
+    }
+    return ok;
+}
+
 /* The kernel's structs to values. */
 
 static struct in6_addr
@@ -163,75 +202,57 @@ is_esp_transport(const struct xfrm_user_tmpl *tmpl)
             && !memcmp(&tmpl->saddr, &any, sizeof any));
 }
 
-/* Sets 'template' and 'reqid' from attribute XFRMA_TMPL, an array of struct
- * xfrm_user_tmpl, or null. */
+/* Returns template number 'i' of attribute XFRMA_TMPL, an array. */
+static struct xfrm_user_tmpl
+get_template(const struct nlattr *nla, size_t i)
+{
+    const char *data = nl_attr_get(nla);
+    struct xfrm_user_tmpl tmpl;
+
+    memcpy(&tmpl, data + i * sizeof tmpl, sizeof tmpl);
+    return tmpl;
+}
+
+/* Sets 'template' and 'reqid' from attribute XFRMA_TMPL, or null. */
 static void
 decode_template(const struct nlattr *nla, struct xfrm_policy *policy)
 {
-    size_t size = nla ? nl_attr_get_size(nla) : 0;
-    struct xfrm_user_tmpl tmpl;
+    size_t n = (nla ? nl_attr_get_size(nla) / sizeof(struct xfrm_user_tmpl)
+                : 0);
+    bool encrypts = false;
 
-    policy->template = size ? XFRM_OTHER_TEMPLATE : XFRM_NO_TEMPLATE;
-    if (size == sizeof tmpl) {
-        memcpy(&tmpl, nl_attr_get(nla), sizeof tmpl);
-        if (is_esp_transport(&tmpl)) {
+    for (size_t i = 0; i < n; i++) {
+        struct xfrm_user_tmpl tmpl = get_template(nla, i);
+
+        encrypts |= tmpl.id.proto == IPPROTO_ESP && !tmpl.optional;
+        if (n == 1 && is_esp_transport(&tmpl)) {
             policy->template = XFRM_ESP_TRANSPORT;
             policy->reqid = tmpl.reqid;
+            return;
         }
     }
+    policy->template = (!n ? XFRM_NO_TEMPLATE
+                        : encrypts ? XFRM_OTHER_TEMPLATE
+                        : XFRM_CLEAR_TEMPLATE);
 }
 
+/* 'body_size' bytes of a fixed struct precede the attributes of 'msg'. */
 static void
 decode_policy(const struct xfrm_userpolicy_info *info,
-              const struct nlattr *tmpl, struct xfrm_policy *policy)
+              const struct ofpbuf *msg, size_t body_size,
+              struct xfrm_policy *policy)
 {
     *policy = (struct xfrm_policy) {
         .dir = info->dir,
         .block = info->action == XFRM_POLICY_BLOCK,
         .priority = info->priority,
+        .limited = (msg_attr(msg, body_size, XFRMA_MARK)
+                    || msg_attr(msg, body_size, XFRMA_IF_ID)),
     };
     decode_ts(&info->sel, &policy->ts);
-    decode_template(tmpl, policy);
+    decode_template(msg_attr(msg, body_size, XFRMA_TMPL), policy);
 }
 
-/* Messages. */
-
-/* Copies the fixed struct after the header of 'msg' into the 'size' bytes at
- * 'body'; a copy, because messages are only aligned to 4 bytes.  Returns
- * false if there are fewer bytes. */
-static bool
-msg_body(const struct ofpbuf *msg, void *body, size_t size)
-{
-    const void *p = ofpbuf_at(msg, NLMSG_HDRLEN, size);
-
-    if (p) {
-        memcpy(body, p, size);
-    }
-    return p != NULL;
-}
-
-/* Returns the attribute of the given 'type' of 'msg', in which a fixed struct
- * of 'body_size' bytes precedes the attributes, or null. */
-static const struct nlattr *
-msg_attr(const struct ofpbuf *msg, size_t body_size, uint16_t type)
-{
-    return nl_attr_find(msg, NLMSG_HDRLEN + NLMSG_ALIGN(body_size), type);
-}
-
-/* Copies that attribute into the 'size' bytes at 'value'.  Returns false if it
- * is not there or has fewer bytes. */
-static bool
-msg_attr_value(const struct ofpbuf *msg, size_t body_size, uint16_t type,
-               void *value, size_t size)
-{
-    const struct nlattr *nla = msg_attr(msg, body_size, type);
-    bool ok = nla && nl_attr_get_size(nla) >= size;
-
-    if (ok) {
-        memcpy(value, nl_attr_get(nla), size);
-    }
-    return ok;
-}
 
 /* A message with struct xfrm_userpolicy_info. */
 static bool
@@ -241,7 +262,7 @@ decode_policy_msg(const struct ofpbuf *msg, struct xfrm_policy *policy)
     bool ok = msg_body(msg, &info, sizeof info);
 
     if (ok) {
-        decode_policy(&info, msg_attr(msg, sizeof info, XFRMA_TMPL), policy);
+        decode_policy(&info, msg, sizeof info, policy);
     }
     return ok;
 }
@@ -320,7 +341,7 @@ consume_and_compare(struct ofpbuf *a, struct ofpbuf *b)
 bool
 xfrm_policy_equals(const struct xfrm_policy *a, const struct xfrm_policy *b)
 {
-    return (a->template == b->template
+    return (a->template == b->template && a->limited == b->limited
             && consume_and_compare(encode_policy(a), encode_policy(b)));
 }
 
@@ -334,11 +355,11 @@ xfrm_policy_is_same(const struct xfrm_policy *a, const struct xfrm_policy *b)
 }
 
 /* Adds 'policy', or replaces the one of the same identity.  'template' must
- * not be XFRM_OTHER_TEMPLATE. */
+ * not be one that comes from the kernel only. */
 int
 xfrm_policy_set(const struct xfrm_policy *policy)
 {
-    ovs_assert(policy->template != XFRM_OTHER_TEMPLATE);
+    ovs_assert(policy->template < XFRM_CLEAR_TEMPLATE && !policy->limited);
     return transact(encode_policy(policy), NULL);
 }
 
@@ -525,8 +546,7 @@ decode_acquire(const struct ofpbuf *msg, struct xfrm_acquire *acquire)
     acquire->src = decode_addr(&ua.saddr, ua.sel.family);
     acquire->dst = decode_addr(&ua.id.daddr, ua.sel.family);
     decode_ts(&ua.sel, &acquire->ts);
-    decode_policy(&ua.policy, msg_attr(msg, sizeof ua, XFRMA_TMPL),
-                  &acquire->policy);
+    decode_policy(&ua.policy, msg, sizeof ua, &acquire->policy);
     return XFRM_ACQUIRE;
 }
 
@@ -541,7 +561,7 @@ decode_policy_deleted(const struct ofpbuf *msg, struct xfrm_policy *policy)
     if (!msg_attr_value(msg, id_size, XFRMA_POLICY, &info, sizeof info)) {
         return XFRM_OTHER;
     }
-    decode_policy(&info, msg_attr(msg, id_size, XFRMA_TMPL), policy);
+    decode_policy(&info, msg, id_size, policy);
     return XFRM_POLICY_DELETED;
 }
 

@@ -50,10 +50,13 @@ enum xfrm_template {
     XFRM_ESP_TRANSPORT,         /* Exactly one, and what it asks for is
                                  * required: ESP, transport mode, between the
                                  * packet's own addresses. */
+    XFRM_CLEAR_TEMPLATE,        /* From the kernel only: of what it asks for,
+                                 * ESP is no part or optional. */
     XFRM_OTHER_TEMPLATE,        /* From the kernel only. */
 };
 
-/* A policy without mark or interface ID.  'dir' and 'ts' are its identity. */
+/* A policy.  'dir' and 'ts' are its identity, as far as it has neither mark
+ * nor interface ID. */
 struct xfrm_policy {
     enum xfrm_dir dir;
     struct xfrm_ts ts;
@@ -61,6 +64,9 @@ struct xfrm_policy {
     uint32_t priority;          /* A lower number wins. */
     enum xfrm_template template;
     uint32_t reqid;             /* Of XFRM_ESP_TRANSPORT: which SAs serve. */
+    bool limited;               /* From the kernel only: it has a mark or an
+                                 * interface ID, so that it is for some of the
+                                 * packets that 'ts' matches. */
 };
 
 bool xfrm_policy_equals(const struct xfrm_policy *,

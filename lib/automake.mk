@@ -10,5 +10,7 @@ lib_libcommon_a_SOURCES = \
 	lib/x509.c \
 	lib/x509.h \
 	lib/daemon-start.h \
+	lib/new-file.c \
+	lib/new-file.h \
 	lib/route-source.c \
 	lib/route-source.h

@@ -103,6 +103,10 @@ tests_unit_SOURCES = \
 	tests/unit-tunnel-id.c \
 	tests/unit-tunnel-options.c \
 	tests/unit-guard.c \
+	tests/unit-guard.h \
+	tests/unit-guard-plan.c \
+	tests/unit-guard-rules.c \
+	tests/unit-guard-store.c \
 	tests/unit-wire.c \
 	tests/unit-wire.h \
 	tests/unit-xfrm.c \

@@ -8,7 +8,7 @@
 
 #include "guard.h"
 #include "unit.h"
-#include "unit-wire.h"
+#include "unit-guard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +29,24 @@ static const struct guard_selector vxlan = {
     .family = AF_INET, .proto = IPPROTO_UDP, .port = 4789,
 };
 
-/* Runs 'guard' until it has what was asked for. */
+/* Has 'guard' protect the 'n' of 'selectors', whoever the packets come from or
+ * go to. */
 static void
-await_installed(struct guard *guard)
+protect(struct guard *guard, const struct guard_selector selectors[], size_t n)
+{
+    struct guard_rule *rules = xcalloc(n, sizeof *rules);
+
+    for (size_t i = 0; i < n; i++) {
+        rules[i].selector = selectors[i];
+        rules[i].action = GUARD_PROTECT;
+    }
+    guard_set(guard, rules, n);
+    free(rules);
+}
+
+/* Runs 'guard' until it has what was asked for. */
+void
+guard_await_installed(struct guard *guard)
 {
     long long int deadline = time_msec() + 10000;
 
@@ -52,11 +67,11 @@ await_installed(struct guard *guard)
 static struct guard *
 start_guard(const struct guard_selector selectors[], size_t n)
 {
-    struct guard *guard = guard_create();
+    struct guard *guard = guard_create(NULL);
 
-    guard_set(guard, selectors, n);
+    protect(guard, selectors, n);
     CHECK(!guard_is_installed(guard));
-    await_installed(guard);
+    guard_await_installed(guard);
     return guard;
 }
 
@@ -105,14 +120,14 @@ test_restart(void)
     CHECK(wire_count_policies() == 4);
 
     CHECK(!xfrm_monitor_open(XFRM_MONITOR_POLICIES, &monitor));
-    guard = guard_create();
+    guard = guard_create(NULL);
     guard_run(guard);
     CHECK(!guard_is_installed(guard));
     CHECK(wire_count_policies() == 4);
 
-    guard_set(guard, both_again, 3);
-    await_installed(guard);
-    guard_set(guard, both, 2);
+    protect(guard, both_again, 3);
+    guard_await_installed(guard);
+    protect(guard, both, 2);
     CHECK(guard_is_installed(guard));
     guard_run(guard);
     CHECK(count_changes(monitor) == 0);
@@ -142,8 +157,8 @@ test_foreign(void)
              " action block priority 4000000000");
     guard = start_guard(&geneve, 1);
     CHECK(wire_count_policies() == 4);
-    guard_set(guard, &vxlan, 1);
-    await_installed(guard);
+    protect(guard, &vxlan, 1);
+    guard_await_installed(guard);
     CHECK(wire_count_policies() == 4);
     guard_flush(guard);
     guard_destroy(guard);
@@ -174,7 +189,7 @@ test_mend(void)
     CHECK(wire_count_policies() == 0);
     guard_wait(guard);
     poll_block();
-    await_installed(guard);
+    guard_await_installed(guard);
     CHECK(wire_count_policies() == 2);
 
     CHECK(!xfrm_policy_dump(&policies, &n));
@@ -184,13 +199,13 @@ test_mend(void)
         CHECK(!xfrm_policy_delete(&policies[i]));
         guard_wait(guard);
         poll_block();
-        await_installed(guard);
+        guard_await_installed(guard);
         CHECK(!xfrm_policy_get(&policies[i], &got));
         CHECK(xfrm_policy_equals(&policies[i], &got));
 
         got.priority = 5;
         CHECK(!xfrm_policy_set(&got));
-        await_installed(guard);
+        guard_await_installed(guard);
         CHECK(!xfrm_policy_get(&policies[i], &got));
         CHECK(xfrm_policy_equals(&policies[i], &got));
     }
@@ -203,8 +218,8 @@ test_mend(void)
 /* Sends from one end to the other and returns how many tunnel packets of 3
  * arrive.  A packet of another kind goes last and shows that the wire works
  * and that the others would have been there. */
-static size_t
-pass(enum wire_end from, int family, int proto, uint16_t port)
+size_t
+guard_pass(enum wire_end from, int family, int proto, uint16_t port)
 {
     enum wire_end to = from == HERE ? THERE : HERE;
     struct in6_addr addr = wire_addr(to, family);
@@ -239,23 +254,23 @@ test_plaintext(void)
         const struct guard_selector *s = &selectors[i];
         struct guard *guard;
 
-        CHECK(pass(HERE, s->family, s->proto, s->port) == 3);
-        CHECK(pass(THERE, s->family, s->proto, s->port) == 3);
+        CHECK(guard_pass(HERE, s->family, s->proto, s->port) == 3);
+        CHECK(guard_pass(THERE, s->family, s->proto, s->port) == 3);
 
         guard = start_guard(s, 1);
-        CHECK(pass(HERE, s->family, s->proto, s->port) == 0);
-        CHECK(pass(THERE, s->family, s->proto, s->port) == 0);
-        CHECK(pass(HERE, s->family, IPPROTO_UDP, 4789) == 3);
-        CHECK(pass(THERE, s->family, IPPROTO_UDP, 4789) == 3);
+        CHECK(guard_pass(HERE, s->family, s->proto, s->port) == 0);
+        CHECK(guard_pass(THERE, s->family, s->proto, s->port) == 0);
+        CHECK(guard_pass(HERE, s->family, IPPROTO_UDP, 4789) == 3);
+        CHECK(guard_pass(THERE, s->family, IPPROTO_UDP, 4789) == 3);
         guard_destroy(guard);
-        CHECK(pass(HERE, s->family, s->proto, s->port) == 0);
-        CHECK(pass(THERE, s->family, s->proto, s->port) == 0);
+        CHECK(guard_pass(HERE, s->family, s->proto, s->port) == 0);
+        CHECK(guard_pass(THERE, s->family, s->proto, s->port) == 0);
 
-        guard = guard_create();
+        guard = guard_create(NULL);
         guard_flush(guard);
         guard_destroy(guard);
-        CHECK(pass(HERE, s->family, s->proto, s->port) == 3);
-        CHECK(pass(THERE, s->family, s->proto, s->port) == 3);
+        CHECK(guard_pass(HERE, s->family, s->proto, s->port) == 3);
+        CHECK(guard_pass(THERE, s->family, s->proto, s->port) == 3);
         wire_run("ip xfrm state flush");
     }
 }
@@ -379,6 +394,44 @@ add_esp(enum wire_end end, const char *dir, const char *src, const char *dst,
                     src, dst, spi, dir, src, dst);
 }
 
+/* While the IKE daemon's policies ask for ESP, what comes in may be in clear
+ * or not, and what goes out is encrypted. */
+static void
+test_accept(const char *here, const char *there)
+{
+    const struct guard_rule rule = {
+        .selector = geneve,
+        .remote = wire_addr(THERE, AF_INET),
+        .action = GUARD_ACCEPT,
+    };
+    struct guard *guard;
+
+    wire_run("ip xfrm policy add dir out src %s dst %s proto udp dport 6081"
+             " priority 3000 tmpl proto esp reqid 7 mode transport"
+             " && ip xfrm policy add dir in src %s dst %s proto udp dport 6081"
+             " priority 3000 tmpl proto esp reqid 7 mode transport",
+             here, there, there, here);
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+    guard = guard_create(NULL);
+    guard_set(guard, &rule, 1);
+    guard_await_installed(guard);
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+
+    /* What arrives encrypted passes too. */
+    CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    CHECK(wire_try(THERE, "ip xfrm policy add dir in src %s dst %s proto udp"
+                   " dport 6081 priority 3000"
+                   " tmpl proto esp reqid 7 mode transport"
+                   " && ip xfrm policy add dir out src %s dst %s proto udp"
+                   " dport 6081 priority 3000"
+                   " tmpl proto esp reqid 7 mode transport",
+                   here, there, there, here));
+    CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    guard_flush(guard);
+    guard_destroy(guard);
+}
+
 /* ESP passes by the guard, and only that: what keeps plaintext from passing
  * when the IKE daemon's policies go is the guard alone, although the SAs are
  * still there. */
@@ -398,22 +451,23 @@ unit_guard_esp(void)
         unit_skip("this kernel has no ESP (CONFIG_INET_ESP) with AES-GCM");
     }
     guard = start_guard(&geneve, 1);
-    CHECK(pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
-    CHECK(pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 3);
 
     CHECK(wire_try(THERE, "ip xfrm policy flush"));
-    CHECK(pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
     wire_run("ip xfrm policy delete dir out src %s dst %s proto udp"
              " dport 6081", here, there);
-    CHECK(pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+    CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 0);
     wire_run("ip xfrm policy delete dir in src %s dst %s proto udp"
              " dport 6081", there, here);
-    CHECK(pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
 
     guard_flush(guard);
     guard_destroy(guard);
-    CHECK(pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
-    CHECK(pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    test_accept(here, there);
 }
 
 void
@@ -436,7 +490,7 @@ unit_guard(void)
 void
 unit_guard_denied(void)
 {
-    struct guard *guard = guard_create();
+    struct guard *guard = guard_create(NULL);
     long long int start;
 
     vlog_set_levels(NULL, VLF_CONSOLE, VLL_OFF);
@@ -445,7 +499,7 @@ unit_guard_denied(void)
                  "cannot listen to XFRM events: Operation not permitted: "
                  "start ovs-monitor-ipsec as root, or with the capability "
                  "CAP_NET_ADMIN, in the host's network namespace");
-    guard_set(guard, &geneve, 1);
+    protect(guard, &geneve, 1);
     guard_run(guard);
     CHECK(!guard_is_installed(guard));
     CHECK(guard_get_error(guard) != NULL);

@@ -78,7 +78,7 @@ static void
 test_compare(void)
 {
     struct xfrm_policy p[] = {
-        esp, esp, esp, esp, esp, esp, esp, esp, esp, esp, esp, esp, esp,
+        esp, esp, esp, esp, esp, esp, esp, esp, esp, esp, esp, esp, esp, esp,
     };
     enum { N_IDENTITY = 9 };
     size_t n = 0;
@@ -97,6 +97,7 @@ test_compare(void)
     p[n++].priority = 1;
     p[n++].template = XFRM_OTHER_TEMPLATE;
     p[n++].reqid = 6;
+    p[n++].limited = true;
     ovs_assert(n == ARRAY_SIZE(p));
 
     struct xfrm_policy none = esp;
@@ -170,8 +171,8 @@ test_foreign_templates(void)
         enum xfrm_template template;
     } templates[] = {
         { "tmpl proto esp reqid 5 mode transport", XFRM_ESP_TRANSPORT },
-        { "tmpl proto esp mode transport level use", XFRM_OTHER_TEMPLATE },
-        { "tmpl proto ah mode transport", XFRM_OTHER_TEMPLATE },
+        { "tmpl proto esp mode transport level use", XFRM_CLEAR_TEMPLATE },
+        { "tmpl proto ah mode transport", XFRM_CLEAR_TEMPLATE },
         { "tmpl proto esp spi 3 mode transport", XFRM_OTHER_TEMPLATE },
         { "tmpl src 10.9.0.1 dst 10.9.0.2 proto esp mode tunnel",
           XFRM_OTHER_TEMPLATE },

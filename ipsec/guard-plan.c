@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* From tunnels to rules of the guard; see guard-plan.h. */
+
+#include <config.h>
+
+#include "guard-plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "openvswitch/dynamic-string.h"
+#include "packets.h"
+#include "util.h"
+
+#include "transition.h"
+#include "tunnel.h"
+
+/* A remote address that a selector's tunnels have. */
+struct plan_address {
+    struct hmap_node node;      /* In struct plan_selector's 'addresses'. */
+    struct in6_addr remote;
+    enum guard_action action;   /* The strongest that a tunnel needs;
+                                 * GUARD_N_ACTIONS: none. */
+};
+
+struct plan_selector {
+    struct hmap_node node;      /* In struct guard_plan's 'selectors'. */
+    struct guard_selector selector;
+    struct hmap addresses;      /* Contains "struct plan_address"es. */
+    bool encrypted;             /* A tunnel is to be protected. */
+    bool strict;                /* One of those is 'strict'. */
+    bool flow;                  /* A plaintext tunnel has remote_ip=flow. */
+    bool hasty;                 /* A tunnel wants the guard first. */
+};
+
+/* A tunnel that asks for no encryption. */
+struct plan_plain {
+    char *name;
+    const char *type;           /* Static. */
+    struct guard_selector selector;
+    struct in6_addr remote;     /* in6addr_any: any (remote_ip=flow), or not
+                                 * known. */
+    bool declared;              /* Its owner means it. */
+    bool flow;
+    bool ending;                /* There are SAs for it still. */
+};
+
+void
+guard_plan_init(struct guard_plan *plan, const struct guard_options *defaults)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->defaults = *defaults;
+    hmap_init(&plan->selectors);
+    shash_init(&plan->cut_off);
+    shash_init(&plan->weakened);
+}
+
+static void
+plan_selector_destroy(struct plan_selector *ps)
+{
+    struct plan_address *address;
+
+    HMAP_FOR_EACH_POP (address, node, &ps->addresses) {
+        free(address);
+    }
+    hmap_destroy(&ps->addresses);
+    free(ps);
+}
+
+void
+guard_plan_destroy(struct guard_plan *plan)
+{
+    struct plan_selector *ps;
+
+    HMAP_FOR_EACH_POP (ps, node, &plan->selectors) {
+        plan_selector_destroy(ps);
+    }
+    hmap_destroy(&plan->selectors);
+    for (size_t i = 0; i < plan->n_plains; i++) {
+        free(plan->plains[i].name);
+    }
+    free(plan->plains);
+    free(plan->rules);
+    shash_destroy_free_data(&plan->cut_off);
+    shash_destroy_free_data(&plan->weakened);
+}
+
+/* Selectors and addresses. */
+
+static uint32_t
+hash_selector(const struct guard_selector *s)
+{
+    return hash_2words(s->family, s->proto << 16 | s->port);
+}
+
+static struct plan_selector *
+find_selector(const struct guard_plan *plan, const struct guard_selector *s)
+{
+    struct plan_selector *ps;
+
+    HMAP_FOR_EACH_WITH_HASH (ps, node, hash_selector(s), &plan->selectors) {
+        if (!guard_selector_compare(&ps->selector, s)) {
+            return ps;
+        }
+    }
+    return NULL;
+}
+
+static struct plan_selector *
+get_selector(struct guard_plan *plan, const struct guard_selector *s)
+{
+    struct plan_selector *ps = find_selector(plan, s);
+
+    if (!ps) {
+        ps = xzalloc(sizeof *ps);
+        ps->selector = *s;
+        hmap_init(&ps->addresses);
+        hmap_insert(&plan->selectors, &ps->node, hash_selector(s));
+    }
+    return ps;
+}
+
+static struct plan_address *
+find_address(const struct plan_selector *ps, const struct in6_addr *remote)
+{
+    uint32_t hash = hash_bytes(remote, sizeof *remote, 0);
+    struct plan_address *address;
+
+    HMAP_FOR_EACH_WITH_HASH (address, node, hash, &ps->addresses) {
+        if (ipv6_addr_equals(&address->remote, remote)) {
+            return address;
+        }
+    }
+    return NULL;
+}
+
+/* The strongest action for an address wins. */
+static void
+add_address(struct plan_selector *ps, const struct in6_addr *remote,
+            enum guard_action action)
+{
+    struct plan_address *address = find_address(ps, remote);
+
+    if (!address) {
+        address = xmalloc(sizeof *address);
+        address->remote = *remote;
+        address->action = action;
+        hmap_insert(&ps->addresses, &address->node,
+                    hash_bytes(remote, sizeof *remote, 0));
+    }
+    address->action = MIN(address->action, action);
+}
+
+/* Fills in 'selectors' with those of 't', two if not even its family is
+ * known, and returns how many these are. */
+size_t
+tunnel_selectors(const struct tunnel *t, struct guard_selector selectors[2])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        int family = i ? AF_INET6 : AF_INET;
+
+        if (t->family == AF_UNSPEC || t->family == family) {
+            selectors[n++] = (struct guard_selector) {
+                .family = family,
+                .proto = t->type->proto,
+                .port = t->port,
+            };
+        }
+    }
+    return n;
+}
+
+/* Tunnels. */
+
+static void
+add_encrypted(struct guard_plan *plan, const struct tunnel *t,
+              const struct guard_selector *s)
+{
+    struct plan_selector *ps = get_selector(plan, s);
+    enum guard_mode mode = (t->guard.mode ? t->guard.mode
+                            : plan->defaults.mode);
+    enum guard_transition transition = (t->guard.transition
+                                        ? t->guard.transition
+                                        : plan->defaults.transition);
+
+    if (mode != GUARD_MODE_OFF) {
+        ps->encrypted = true;
+        ps->strict |= mode == GUARD_MODE_STRICT;
+        ps->hasty |= transition != GUARD_TRANSITION_SEAMLESS;
+    }
+    if (ipv6_addr_is_set(&t->remote)) {
+        add_address(ps, &t->remote, (mode == GUARD_MODE_OFF
+                                     ? GUARD_ALLOW : GUARD_PROTECT));
+    }
+}
+
+/* Adds 't', which asks for encryption.  One that is INVALID is protected
+ * too. */
+void
+guard_plan_add(struct guard_plan *plan, const struct tunnel *t)
+{
+    struct guard_selector selectors[2];
+    size_t n = tunnel_selectors(t, selectors);
+
+    for (size_t i = 0; i < n; i++) {
+        add_encrypted(plan, t, &selectors[i]);
+    }
+}
+
+static void
+add_plain(struct guard_plan *plan, const struct plan_plain *plain)
+{
+    if (plan->n_plains >= plan->allocated_plains) {
+        plan->plains = x2nrealloc(plan->plains, &plan->allocated_plains,
+                                  sizeof *plan->plains);
+    }
+    plan->plains[plan->n_plains++] = *plain;
+}
+
+/* Adds 't', which asks for no encryption.  'flow': it has remote_ip=flow, so
+ * that its address is whatever a flow says.  'ending': it asked for encryption
+ * before, and still has SAs. */
+void
+guard_plan_add_plain(struct guard_plan *plan, const struct tunnel *t,
+                     bool flow, bool ending)
+{
+    struct guard_selector selectors[2];
+    size_t n = tunnel_selectors(t, selectors);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct plan_plain plain = {
+            .name = xstrdup(t->name),
+            .type = t->type->name,
+            .selector = selectors[i],
+            .remote = flow ? in6addr_any : t->remote,
+            .declared = t->guard.mode == GUARD_MODE_OFF,
+            .flow = flow,
+            .ending = ending,
+        };
+
+        add_plain(plan, &plain);
+    }
+}
+
+/* Decisions. */
+
+/* Returns true if every address of 'ps' is protected. */
+static bool
+has_wildcard(const struct plan_selector *ps)
+{
+    return ps->strict && !ps->flow;
+}
+
+static void
+note_flow(struct guard_plan *plan, const struct plan_plain *plain,
+          struct plan_selector *ps)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    if (!plain->flow || !ps->encrypted) {
+        return;
+    }
+    ps->flow = true;
+    if (!ps->strict || shash_find(&plan->weakened, plain->name)) {
+        return;
+    }
+    guard_selector_format(&ps->selector, &ds);
+    ds_put_format(&ds, ": because this %s tunnel with remote_ip=flow asks for "
+                  "no encryption, only the addresses of encrypted tunnels are "
+                  "protected, and packets from strangers get in: give it "
+                  "another dst_port, or remove it", plain->type);
+    shash_add(&plan->weakened, plain->name, ds_steal_cstr(&ds));
+}
+
+/* A plaintext tunnel may stay in clear if somebody means it or if it is in
+ * nobody's way. */
+static void
+allow_plain(struct guard_plan *plan OVS_UNUSED,
+            const struct plan_plain *plain, struct plan_selector *ps)
+{
+    if (ipv6_addr_is_set(&plain->remote)
+        && (plain->declared || !has_wildcard(ps))) {
+        add_address(ps, &plain->remote,
+                    plain->ending ? GUARD_ACCEPT : GUARD_ALLOW);
+    }
+}
+
+static void
+note_cut_off(struct guard_plan *plan, const struct plan_plain *plain,
+             struct plan_selector *ps)
+{
+    const struct plan_address *address = find_address(ps, &plain->remote);
+    char *why;
+
+    if (shash_find(&plan->cut_off, plain->name) || plain->flow) {
+        return;
+    }
+    if (address && address->action == GUARD_PROTECT) {
+        why = xasprintf("it asks for no encryption, but another %s tunnel to "
+                        "the same address does, so its packets are dropped: "
+                        "set options:remote_name or options:psk on it, or "
+                        "give it another dst_port", plain->type);
+    } else if (has_wildcard(ps) && !address) {
+        why = xasprintf("it asks for no encryption, but other %s tunnels on "
+                        "this host do, so its packets are dropped: set "
+                        "options:remote_name or options:psk on it, or "
+                        "options:ipsec_guard=off if it is to be in clear",
+                        plain->type);
+    } else {
+        return;
+    }
+    shash_add(&plan->cut_off, plain->name, why);
+}
+
+/* Calls 'decide' for each plaintext tunnel and its selector, if that has
+ * encrypted tunnels or the tunnel is 'ending'. */
+static void
+for_each_plain(struct guard_plan *plan,
+               void (*decide)(struct guard_plan *, const struct plan_plain *,
+                              struct plan_selector *))
+{
+    for (size_t i = 0; i < plan->n_plains; i++) {
+        const struct plan_plain *plain = &plan->plains[i];
+        struct plan_selector *ps = find_selector(plan, &plain->selector);
+
+        if (!ps && plain->ending) {
+            ps = get_selector(plan, &plain->selector);
+        }
+        if (ps) {
+            decide(plan, plain, ps);
+        }
+    }
+}
+
+static void
+add_rule(struct guard_plan *plan, const struct plan_selector *ps,
+         const struct in6_addr *remote, enum guard_action action)
+{
+    if (plan->n_rules >= plan->allocated_rules) {
+        plan->rules = x2nrealloc(plan->rules, &plan->allocated_rules,
+                                 sizeof *plan->rules);
+    }
+    plan->rules[plan->n_rules++] = (struct guard_rule) {
+        .selector = ps->selector,
+        .remote = *remote,
+        .action = action,
+    };
+}
+
+/* Protection of single addresses is for where not every one is protected, an
+ * allow for where every one is. */
+static void
+add_rules(struct guard_plan *plan, const struct plan_selector *ps,
+          bool deferred)
+{
+    bool wildcard = has_wildcard(ps) && !deferred;
+    const struct plan_address *address;
+
+    if (wildcard) {
+        add_rule(plan, ps, &in6addr_any, GUARD_PROTECT);
+    }
+    HMAP_FOR_EACH (address, node, &ps->addresses) {
+        if (address->action == GUARD_PROTECT ? !wildcard && !deferred
+            : address->action == GUARD_ALLOW ? wildcard
+            : true) {
+            add_rule(plan, ps, &address->remote, address->action);
+        }
+    }
+}
+
+/* Makes the rules, when all tunnels have been added.  What 'transition'
+ * defers, until 'deadline' (ms) if that is new, has none yet. */
+void
+guard_plan_finish(struct guard_plan *plan, struct transition *transition,
+                  long long int deadline)
+{
+    struct plan_selector *ps;
+
+    for_each_plain(plan, note_flow);
+    for_each_plain(plan, allow_plain);
+    for_each_plain(plan, note_cut_off);
+
+    transition_begin(transition);
+    HMAP_FOR_EACH (ps, node, &plan->selectors) {
+        bool deferred = (ps->encrypted
+                         && transition_defers(transition, &ps->selector,
+                                              !ps->hasty, deadline));
+
+        add_rules(plan, ps, deferred);
+    }
+    transition_end(transition);
+    guard_rules_normalize(plan->rules, &plan->n_rules);
+}
+
+/* Returns true if no tunnel is to be protected. */
+bool
+guard_plan_is_empty(const struct guard_plan *plan)
+{
+    const struct plan_selector *ps;
+
+    HMAP_FOR_EACH (ps, node, &plan->selectors) {
+        if (ps->encrypted) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns true if what comes from 'remote' may already be in clear. */
+bool
+guard_plan_accepts(const struct guard_plan *plan,
+                   const struct in6_addr *remote)
+{
+    for (size_t i = 0; i < plan->n_rules; i++) {
+        if (plan->rules[i].action == GUARD_ACCEPT
+            && ipv6_addr_equals(&plan->rules[i].remote, remote)) {
+            return true;
+        }
+    }
+    return false;
+}

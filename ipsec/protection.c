@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* What the guard is told, and when; see protection.h. */
+
+#include <config.h>
+
+#include "protection.h"
+
+#include <stdlib.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "sset.h"
+#include "timeval.h"
+#include "util.h"
+
+#include "guard.h"
+#include "guard-options.h"
+#include "guard-plan.h"
+#include "ike.h"
+#include "drain.h"
+#include "peer.h"
+#include "transition.h"
+#include "tunnel.h"
+
+VLOG_DEFINE_THIS_MODULE(protection);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
+
+/* How often, in ms, we look whether all SAs are there that the guard waits
+ * for: each look costs as much as there are tunnels. */
+#define CHECK_INTERVAL 200
+
+/* How many names a log line has. */
+#define MAX_NAMES 20
+
+struct protection {
+    struct guard *guard;
+    struct guard_settings settings;
+    char *error;                /* What is wrong with those, or null. */
+    struct guard_plan plan;     /* Of the last pass. */
+    struct guard_plan next;     /* Of the pass that is under way. */
+    struct transition transition;
+    struct drain drain;
+    long long int check_at;     /* ms. */
+    struct sset down;           /* Of the check that is under way. */
+    struct sset unfinished;     /* Of the transitions that ended. */
+};
+
+/* Both must outlive the protection. */
+struct protection *
+protection_create(struct guard *guard, struct ike *ike)
+{
+    const struct guard_options none = { .mode = GUARD_MODE_UNSET };
+    struct protection *p = xzalloc(sizeof *p);
+
+    p->guard = guard;
+    guard_plan_init(&p->plan, &none);
+    transition_init(&p->transition, guard);
+    drain_init(&p->drain, ike);
+    sset_init(&p->down);
+    sset_init(&p->unfinished);
+    return p;
+}
+
+/* Frees 'p', which may be null.  What the guard has stays. */
+void
+protection_destroy(struct protection *p)
+{
+    if (p) {
+        guard_plan_destroy(&p->plan);
+        transition_destroy(&p->transition);
+        drain_destroy(&p->drain);
+        sset_destroy(&p->down);
+        sset_destroy(&p->unfinished);
+        free(p->error);
+        free(p);
+    }
+}
+
+/* The pass. */
+
+/* Begins a pass.  Every tunnel has to be added before protection_end(). */
+void
+protection_begin(struct protection *p, const struct smap *other_config)
+{
+    char *error = guard_settings_parse(other_config, &p->settings);
+
+    if (error && !nullable_string_is_equal(error, p->error)) {
+        VLOG_WARN("%s; going on as if it were not set", error);
+    }
+    free(p->error);
+    p->error = error;
+    guard_plan_init(&p->next, &p->settings.options);
+}
+
+/* Adds 't', which asks for encryption. */
+void
+protection_add(struct protection *p, const struct tunnel *t)
+{
+    guard_plan_add(&p->next, t);
+}
+
+/* Returns the peer with which 't' is still encrypted, or null. */
+static const struct peer *
+find_peer(const struct protection *p, const struct tunnel *t,
+          const struct in6_addr *local, const struct peers *peers)
+{
+    const struct peer *peer = peers_find_address(peers, local, &t->remote);
+
+    if (!peer) {
+        peer = drain_find_address(&p->drain, local, &t->remote);
+    }
+    return (peer && peer_find_child(peer, CHILD_OUT, t->type->proto, t->port)
+            ? peer : NULL);
+}
+
+/* Adds 't', which asks for no encryption.  'flow': it has remote_ip=flow.
+ * 'local' is the address its packets leave with.  'peers' are those of the
+ * last pass. */
+void
+protection_add_plain(struct protection *p, const struct tunnel *t, bool flow,
+                     const struct in6_addr *local, const struct peers *peers)
+{
+    guard_plan_add_plain(&p->next, t, flow,
+                         find_peer(p, t, local, peers) != NULL);
+}
+
+/* Warns of what is in 'new' and was not like this in 'old'. */
+static void
+warn_of_new(const struct shash *new, const struct shash *old)
+{
+    const struct shash_node *node;
+
+    SHASH_FOR_EACH (node, new) {
+        if (!nullable_string_is_equal(node->data,
+                                      shash_find_data(old, node->name))) {
+            VLOG_WARN_RL(&rl, "%s: %s", node->name,
+                         (const char *) node->data);
+        }
+    }
+}
+
+/* Ends a pass: tells the guard. */
+void
+protection_end(struct protection *p)
+{
+    bool was_deferred = transition_is_under_way(&p->transition);
+
+    guard_plan_finish(&p->next, &p->transition,
+                      time_msec() + p->settings.timeout);
+    warn_of_new(&p->next.cut_off, &p->plan.cut_off);
+    warn_of_new(&p->next.weakened, &p->plan.weakened);
+    guard_set(p->guard, p->next.rules, p->next.n_rules);
+    guard_plan_destroy(&p->plan);
+    p->plan = p->next;
+
+    if (!was_deferred && transition_is_under_way(&p->transition)) {
+        VLOG_INFO("ipsec_transition=seamless: tunnels stay in clear until all "
+                  "are encrypted, for %d s at most",
+                  p->settings.timeout / 1000);
+        p->check_at = time_msec() + CHECK_INTERVAL;
+    }
+}
+
+/* Nobody wishes for 'peer' any more.  Returns true if it is kept for a while
+ * all the same; otherwise the caller withdraws it. */
+bool
+protection_keeps(struct protection *p, const struct peer *peer)
+{
+    return (guard_plan_accepts(&p->plan, &peer->remote)
+            && drain_add(&p->drain, peer,
+                          time_msec() + p->settings.timeout));
+}
+
+/* 'peer' is wished for. */
+void
+protection_wants(struct protection *p, const struct peer *peer)
+{
+    drain_forget(&p->drain, peer->name);
+}
+
+/* Between passes. */
+
+/* Goes on with what takes time, and returns true if a pass is needed. */
+bool
+protection_run(struct protection *p)
+{
+    return drain_run(&p->drain, time_msec());
+}
+
+/* Wakes the poll loop when there is something for protection_run() or
+ * protection_check(). */
+void
+protection_wait(const struct protection *p)
+{
+    drain_wait(&p->drain);
+    if (transition_is_under_way(&p->transition)) {
+        poll_timer_wait_until(p->check_at);
+    }
+}
+
+/* Returns true if it is time to look at the tunnels: then the caller names
+ * those without SAs by protection_note_down() and calls
+ * protection_check(). */
+bool
+protection_check_is_due(const struct protection *p)
+{
+    return (time_msec() >= p->check_at
+            && transition_is_under_way(&p->transition));
+}
+
+/* 't' has no SAs yet. */
+void
+protection_note_down(struct protection *p, const struct tunnel *t)
+{
+    struct guard_selector selectors[2];
+    size_t n = tunnel_selectors(t, selectors);
+
+    for (size_t i = 0; i < n; i++) {
+        transition_note_down(&p->transition, &selectors[i]);
+    }
+    sset_add(&p->down, t->name);
+}
+
+static void
+format_names(const struct sset *names, struct ds *ds)
+{
+    const char **array = sset_sort(names);
+    size_t n = sset_count(names);
+
+    for (size_t i = 0; i < MIN(n, MAX_NAMES); i++) {
+        ds_put_format(ds, "%s%s", i ? ", " : "", array[i]);
+    }
+    if (n > MAX_NAMES) {
+        ds_put_format(ds, " and %"PRIuSIZE" more", n - MAX_NAMES);
+    }
+    free(array);
+}
+
+static void
+log_end(const struct protection *p, const struct transition_selector *ts)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    guard_selector_format(&ts->selector, &ds);
+    if (!ts->unfinished) {
+        VLOG_INFO("%s: all tunnels are encrypted, the guard goes up",
+                  ds_cstr(&ds));
+    } else {
+        ds_put_cstr(&ds, ": the time of ipsec_transition is over, the guard "
+                    "goes up and cuts off what has no SAs: ");
+        format_names(&p->down, &ds);
+        VLOG_WARN("%s", ds_cstr(&ds));
+    }
+    ds_destroy(&ds);
+}
+
+/* Ends 'ts' if nothing is left to wait for.  Returns true if it ended. */
+static bool
+check_selector(struct protection *p, struct transition_selector *ts,
+               long long int now)
+{
+    const char *name;
+
+    if (!ts->deferred || (ts->unfinished && now < ts->deadline)) {
+        return false;
+    }
+    log_end(p, ts);
+    ts->deferred = false;
+    if (ts->unfinished) {
+        SSET_FOR_EACH (name, &p->down) {
+            sset_add(&p->unfinished, name);
+        }
+    }
+    return true;
+}
+
+/* Ends a look at the tunnels.  Returns true if a pass is needed. */
+bool
+protection_check(struct protection *p)
+{
+    struct transition_selector *ts;
+    long long int now = time_msec();
+    bool ended = false;
+
+    TRANSITION_FOR_EACH (ts, &p->transition) {
+        ended |= check_selector(p, ts, now);
+        ts->unfinished = false;
+    }
+    sset_clear(&p->down);
+    p->check_at = now + CHECK_INTERVAL;
+    return ended;
+}
+
+/* Fills in '*state'. */
+void
+protection_get_state(const struct protection *p,
+                     struct protection_state *state)
+{
+    *state = (struct protection_state) {
+        .needed = !guard_plan_is_empty(&p->plan),
+        .error = p->error,
+        .cut_off = &p->plan.cut_off,
+        .weakened = &p->plan.weakened,
+        .unfinished = &p->unfinished,
+        .deferred = transition_is_under_way(&p->transition),
+    };
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+#ifndef TRANSITION_H
+#define TRANSITION_H 1
+
+/* From clear to encrypted without losing packets (ipsec_transition=seamless):
+ * which selectors have no guard yet, because their SAs are not all there.
+ *
+ * Only a selector that nobody protected before can be deferred, once, until a
+ * deadline.  From then on it is protected for as long as it has tunnels.
+ * 'guard-plan' asks which ones are deferred, 'monitor' ends that.  No input or
+ * output, no clock: times are the caller's. */
+
+#include <stdbool.h>
+
+#include "openvswitch/hmap.h"
+
+#include "guard-rule.h"
+
+struct guard;
+
+struct transition_selector {
+    struct hmap_node node;      /* In struct transition's 'selectors'. */
+    struct guard_selector selector;
+    bool deferred;
+    long long int deadline;     /* In ms, if 'deferred'. */
+    bool seen;                  /* In the pass that is under way. */
+    bool unfinished;            /* In the check that is under way: a tunnel
+                                 * has no SAs yet. */
+};
+
+struct transition {
+    const struct guard *guard;  /* Knows what was protected before. */
+    struct hmap selectors;      /* Contains "struct transition_selector"s. */
+};
+
+#define TRANSITION_FOR_EACH(TS, TRANSITION) \
+    HMAP_FOR_EACH (TS, node, &(TRANSITION)->selectors)
+
+void transition_init(struct transition *, const struct guard *);
+void transition_destroy(struct transition *);
+
+void transition_begin(struct transition *);
+bool transition_defers(struct transition *, const struct guard_selector *,
+                       bool seamless, long long int deadline);
+void transition_end(struct transition *);
+
+bool transition_is_under_way(const struct transition *);
+void transition_note_down(struct transition *, const struct guard_selector *);
+
+#endif /* transition.h */

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (C) The OVN IPsec Authors */
+
+/* Tests ipsec/guard-plan, ipsec/guard-options and ipsec/transition. */
+
+#include <config.h>
+
+#include "guard-plan.h"
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "packets.h"
+#include "smap.h"
+#include "transition.h"
+#include "tunnel.h"
+
+/* A host with up to 4 tunnels, each written as "NAME TYPE OPTION=VALUE...",
+ * those after the null in clear. */
+struct scene {
+    const char *other_config;   /* As "KEY=VALUE KEY=VALUE". */
+    const char *encrypted[4];
+    const char *plain[4];
+    bool ending;                /* The plaintext ones have SAs still. */
+
+    const char *rules;
+    const char *cut_off;        /* Names. */
+    const char *weakened;
+};
+
+static void
+parse_smap(const char *text, struct smap *map)
+{
+    char *copy = xstrdup(text);
+    char *save = NULL;
+
+    smap_init(map);
+    for (char *word = strtok_r(copy, " ", &save); word;
+         word = strtok_r(NULL, " ", &save)) {
+        char *value = strchr(word, '=');
+
+        *value++ = '\0';
+        smap_add(map, word, value);
+    }
+    free(copy);
+}
+
+static struct tunnel *
+parse_tunnel(const char *text, struct smap *options)
+{
+    char name[16], type[16];
+    int n;
+
+    ovs_assert(ovs_scan(text, "%15s %15s%n", name, type, &n));
+    parse_smap(text + n, options);
+    return tunnel_parse(name, type, options);
+}
+
+static void
+add_all(struct guard_plan *plan, const struct scene *scene)
+{
+    struct smap options;
+    struct tunnel *t;
+
+    for (size_t i = 0; i < 4 && scene->encrypted[i]; i++) {
+        t = parse_tunnel(scene->encrypted[i], &options);
+        CHECK(tunnel_wants_ipsec(t->type->name, &options));
+        guard_plan_add(plan, t);
+        tunnel_destroy(t);
+        smap_destroy(&options);
+    }
+    for (size_t i = 0; i < 4 && scene->plain[i]; i++) {
+        const char *remote_ip;
+
+        t = parse_tunnel(scene->plain[i], &options);
+        remote_ip = smap_get_def(&options, "remote_ip", "");
+        CHECK(!tunnel_wants_ipsec(t->type->name, &options));
+        guard_plan_add_plain(plan, t, !strcmp(remote_ip, "flow"),
+                             scene->ending);
+        tunnel_destroy(t);
+        smap_destroy(&options);
+    }
+}
+
+static char *
+format_rules(const struct guard_plan *plan)
+{
+    static const char *actions[] = { "protect", "allow", "accept" };
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < plan->n_rules; i++) {
+        const struct guard_rule *rule = &plan->rules[i];
+
+        ds_put_format(&ds, "%s%s %d/%d ", i ? "; " : "",
+                      actions[rule->action], rule->selector.proto,
+                      rule->selector.port);
+        if (guard_rule_is_wildcard(rule)) {
+            ds_put_cstr(&ds, rule->selector.family == AF_INET ? "ipv4" : "ipv6");
+        } else {
+            ipv6_format_mapped(&rule->remote, &ds);
+        }
+    }
+    return ds_steal_cstr(&ds);
+}
+
+static char *
+format_names(const struct shash *shash)
+{
+    const struct shash_node **nodes = shash_sort(shash);
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < shash_count(shash); i++) {
+        ds_put_format(&ds, "%s%s", i ? " " : "", nodes[i]->name);
+    }
+    free(nodes);
+    return ds_steal_cstr(&ds);
+}
+
+static void
+check_text(char *got, const char *expected)
+{
+    CHECK_STRING(got, expected ? expected : "");
+    free(got);
+}
+
+static void
+check_scene(const struct scene *scene)
+{
+    struct guard_settings settings;
+    struct transition transition;
+    struct guard_plan plan;
+    struct smap config;
+
+    parse_smap(scene->other_config ? scene->other_config : "", &config);
+    CHECK_STRING(guard_settings_parse(&config, &settings), NULL);
+    guard_plan_init(&plan, &settings.options);
+    transition_init(&transition, NULL);
+    add_all(&plan, scene);
+    guard_plan_finish(&plan, &transition, 0);
+    check_text(format_rules(&plan), scene->rules);
+    check_text(format_names(&plan.cut_off), scene->cut_off);
+    check_text(format_names(&plan.weakened), scene->weakened);
+    guard_plan_destroy(&plan);
+    transition_destroy(&transition);
+    smap_destroy(&config);
+}
+
+#define ONE "a geneve remote_ip=10.0.0.1 psk=x"
+#define ONE_PLAIN "p geneve remote_ip=10.0.0.1"
+#define TWO_PLAIN "q geneve remote_ip=10.0.0.2"
+
+static const struct scene scenes[] = {
+    /* Nothing to protect. */
+    { .rules = "" },
+    { .plain = { ONE_PLAIN, "f geneve remote_ip=flow" } },
+    /* Every address is protected, whatever the number of tunnels. */
+    { .encrypted = { ONE, "b geneve remote_ip=10.0.0.2 psk=x",
+                     "c vxlan remote_ip=2001:db8::1 psk=x" },
+      .rules = "protect 17/6081 ipv4; protect 17/4789 ipv6" },
+    /* Another port is another matter. */
+    { .encrypted = { "a geneve remote_ip=10.0.0.1 psk=x dst_port=7000" },
+      .plain = { ONE_PLAIN },
+      .rules = "protect 17/7000 ipv4" },
+    /* An INVALID tunnel is protected too, in both families if its own is not
+     * known. */
+    { .encrypted = { "a geneve remote_ip=10.0.0.1 psk=x ipsec_foo=1",
+                     "b vxlan remote_ip=flow psk=x" },
+      .rules = "protect 17/4789 ipv4; protect 17/6081 ipv4; "
+               "protect 17/4789 ipv6" },
+    /* A forgotten tunnel is cut off, a declared one is not. */
+    { .encrypted = { ONE },
+      .plain = { TWO_PLAIN, "r geneve remote_ip=10.0.0.3 ipsec_guard=off" },
+      .rules = "protect 17/6081 ipv4; allow 17/6081 10.0.0.3",
+      .cut_off = "q" },
+    /* Not even a declared one may weaken the tunnel to the same address. */
+    { .encrypted = { ONE },
+      .plain = { "p geneve remote_ip=10.0.0.1 ipsec_guard=off" },
+      .rules = "protect 17/6081 ipv4",
+      .cut_off = "p" },
+    /* Protection of the addresses of tunnels only. */
+    { .other_config = "ipsec_guard=peer",
+      .encrypted = { ONE, "b geneve remote_ip=10.0.0.2 psk=x" },
+      .plain = { ONE_PLAIN, "r geneve remote_ip=10.0.0.3" },
+      .rules = "protect 17/6081 10.0.0.1; protect 17/6081 10.0.0.2",
+      .cut_off = "p" },
+    { .encrypted = { ONE " ipsec_guard=peer" },
+      .rules = "protect 17/6081 10.0.0.1" },
+    /* One that is strict is enough. */
+    { .other_config = "ipsec_guard=peer",
+      .encrypted = { ONE, "b geneve remote_ip=10.0.0.2 psk=x "
+                     "ipsec_guard=strict" },
+      .rules = "protect 17/6081 ipv4" },
+    /* No guard. */
+    { .other_config = "ipsec_guard=off", .encrypted = { ONE },
+      .plain = { ONE_PLAIN, "f geneve remote_ip=flow" } },
+    /* Off for one tunnel. */
+    { .encrypted = { ONE, "b geneve remote_ip=10.0.0.2 psk=x "
+                     "ipsec_guard=off" },
+      .rules = "protect 17/6081 ipv4; allow 17/6081 10.0.0.2" },
+    /* But not for the other one to the same address. */
+    { .encrypted = { ONE, "b geneve remote_ip=10.0.0.1 psk=x key=1 "
+                     "ipsec_guard=off" },
+      .rules = "protect 17/6081 ipv4" },
+    /* A plaintext tunnel without an address of its own. */
+    { .encrypted = { ONE }, .plain = { "f geneve remote_ip=flow" },
+      .rules = "protect 17/6081 10.0.0.1", .weakened = "f" },
+    { .encrypted = { ONE },
+      .plain = { "f geneve remote_ip=flow ipsec_guard=off", TWO_PLAIN },
+      .rules = "protect 17/6081 10.0.0.1", .weakened = "f" },
+    { .encrypted = { ONE }, .plain = { "f vxlan remote_ip=flow" },
+      .rules = "protect 17/6081 ipv4" },
+    { .other_config = "ipsec_guard=peer",
+      .encrypted = { ONE }, .plain = { "f geneve remote_ip=flow" },
+      .rules = "protect 17/6081 10.0.0.1" },
+    /* On the way to clear: only where clear is allowed. */
+    { .plain = { ONE_PLAIN }, .ending = true,
+      .rules = "accept 17/6081 10.0.0.1" },
+    { .encrypted = { ONE }, .plain = { TWO_PLAIN }, .ending = true,
+      .rules = "protect 17/6081 ipv4", .cut_off = "q" },
+    { .encrypted = { ONE }, .plain = { TWO_PLAIN " ipsec_guard=off" },
+      .ending = true,
+      .rules = "protect 17/6081 ipv4; accept 17/6081 10.0.0.2" },
+    /* On the way to encryption. */
+    { .other_config = "ipsec_transition=seamless",
+      .encrypted = { ONE } },
+    { .other_config = "ipsec_transition=seamless ipsec_guard=peer",
+      .encrypted = { ONE } },
+    { .encrypted = { ONE " ipsec_transition=seamless",
+                     "b geneve remote_ip=10.0.0.2 psk=x" },
+      .rules = "protect 17/6081 ipv4" },
+    { .encrypted = { ONE " ipsec_transition=seamless",
+                     "b vxlan remote_ip=10.0.0.2 psk=x" },
+      .rules = "protect 17/4789 ipv4" },
+};
+
+/* A selector is deferred once. */
+static void
+test_transition(void)
+{
+    const struct guard_selector s = {
+        .family = AF_INET, .proto = IPPROTO_UDP, .port = 6081,
+    };
+    struct transition_selector *ts;
+    struct transition tr;
+
+    transition_init(&tr, NULL);
+    transition_begin(&tr);
+    CHECK(transition_defers(&tr, &s, true, 1000));
+    transition_end(&tr);
+    CHECK(transition_is_under_way(&tr));
+
+    /* The deadline stays as it was. */
+    transition_begin(&tr);
+    CHECK(transition_defers(&tr, &s, true, 2000));
+    transition_end(&tr);
+    TRANSITION_FOR_EACH (ts, &tr) {
+        CHECK(ts->deadline == 1000);
+        ts->deferred = false;
+    }
+    transition_begin(&tr);
+    CHECK(!transition_defers(&tr, &s, true, 3000));
+    transition_end(&tr);
+    CHECK(!transition_is_under_way(&tr));
+
+    /* It goes, and comes back strict, then seamless. */
+    transition_begin(&tr);
+    transition_end(&tr);
+    transition_begin(&tr);
+    CHECK(!transition_defers(&tr, &s, false, 3000));
+    transition_end(&tr);
+    transition_begin(&tr);
+    CHECK(!transition_defers(&tr, &s, true, 3000));
+    transition_end(&tr);
+    transition_destroy(&tr);
+}
+
+static void
+check_settings(const char *text, const char *error, enum guard_mode mode,
+               enum guard_transition transition, int timeout)
+{
+    struct guard_settings settings;
+    struct smap config;
+    char *got;
+
+    parse_smap(text, &config);
+    got = guard_settings_parse(&config, &settings);
+    CHECK_STRING(got, error);
+    CHECK(settings.options.mode == mode);
+    CHECK(settings.options.transition == transition);
+    CHECK(settings.timeout == timeout);
+    free(got);
+    smap_destroy(&config);
+}
+
+/* What is wrong becomes the default, which is the safest. */
+static void
+test_settings(void)
+{
+    check_settings("", NULL, GUARD_MODE_STRICT, GUARD_TRANSITION_STRICT,
+                   30000);
+    check_settings("ipsec_guard=off ipsec_transition=seamless "
+                   "ipsec_transition_timeout=0", NULL, GUARD_MODE_OFF,
+                   GUARD_TRANSITION_SEAMLESS, 0);
+    check_settings("ipsec_guard=Off",
+                   "other_config:ipsec_guard is not strict, peer or off",
+                   GUARD_MODE_STRICT, GUARD_TRANSITION_STRICT, 30000);
+    check_settings("ipsec_guard=peer ipsec_transition=fast",
+                   "other_config:ipsec_transition is not strict or seamless",
+                   GUARD_MODE_PEER, GUARD_TRANSITION_STRICT, 30000);
+    check_settings("ipsec_transition_timeout=-1",
+                   "other_config:ipsec_transition_timeout is not a number of "
+                   "seconds from 0 to 3600",
+                   GUARD_MODE_STRICT, GUARD_TRANSITION_STRICT, 30000);
+}
+
+/* A word that nobody knows makes a tunnel INVALID, and protected. */
+static void
+test_tunnel_options(void)
+{
+    struct smap options;
+    struct tunnel *t, *u;
+
+    t = parse_tunnel(ONE " ipsec_guard=on", &options);
+    CHECK_STRING(t->error, "options:ipsec_guard is not strict, peer or off");
+    CHECK(t->guard.mode == GUARD_MODE_UNSET);
+    smap_destroy(&options);
+    tunnel_destroy(t);
+
+    /* To ask for protection is to ask for encryption. */
+    t = parse_tunnel(ONE_PLAIN " ipsec_guard=strict", &options);
+    CHECK(tunnel_wants_ipsec("geneve", &options));
+    smap_destroy(&options);
+    tunnel_destroy(t);
+
+    t = parse_tunnel(ONE, &options);
+    smap_destroy(&options);
+    u = parse_tunnel(ONE " ipsec_transition=seamless", &options);
+    smap_destroy(&options);
+    CHECK_STRING(u->error, NULL);
+    CHECK(!tunnel_equals(t, u));
+    CHECK(tunnel_hash(t) != tunnel_hash(u));
+    tunnel_destroy(t);
+    tunnel_destroy(u);
+}
+
+void
+unit_guard_plan(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
+        check_scene(&scenes[i]);
+    }
+    test_transition();
+    test_settings();
+    test_tunnel_options();
+}
