@@ -43,7 +43,7 @@ check-local: tests/atconfig tests/atlocal $(TESTSUITE) $(check_PROGRAMS)
 	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH=tests $(TESTSUITEFLAGS)
 
 clean-local:
-	rm -rf tests/pki tests/system-testsuite.dir tests/system-testsuite.log
+	rm -rf tests/pki tests/uml-modules tests/system-testsuite.dir tests/system-testsuite.log
 	test ! -f '$(TESTSUITE)' || $(SHELL) '$(TESTSUITE)' -C tests --clean
 
 # The system tests: all of them inside one user-mode Linux, as root there.
@@ -57,6 +57,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-change.at \
 	tests/system-guard.at
 EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
+	tests/uml/build-modules \
 	tests/uml/chassis-init \
 	tests/uml/demo \
 	tests/uml/check-system \
