@@ -101,7 +101,25 @@ child_init(struct child *child, enum child_dir dir,
 const char *
 child_dir_name(enum child_dir dir)
 {
-    return dir == CHILD_OUT ? "out" : "in";
+    static const char *const names[] = {
+        [CHILD_OUT] = "out", [CHILD_IN] = "in", [CHILD_BOTH] = "both",
+    };
+
+    return names[dir];
+}
+
+/* Returns the port of this host in the packets of 'child', 0 for any. */
+uint16_t
+child_local_port(const struct child *child)
+{
+    return child->dir == CHILD_OUT ? 0 : child->port;
+}
+
+/* Returns the port of the peer in the packets of 'child', 0 for any. */
+uint16_t
+child_remote_port(const struct child *child)
+{
+    return child->dir == CHILD_IN ? 0 : child->port;
 }
 
 static struct peer *
@@ -196,6 +214,17 @@ peer_find_child(const struct peer *peer, enum child_dir dir, uint8_t proto,
     return NULL;
 }
 
+/* Returns the child of 'peer' that has the packets of this selector that go in
+ * direction 'dir', CHILD_OUT or CHILD_IN, or null. */
+const struct child *
+peer_find_carrier(const struct peer *peer, enum child_dir dir, uint8_t proto,
+                  uint16_t port)
+{
+    const struct child *child = peer_find_child(peer, dir, proto, port);
+
+    return child ? child : peer_find_child(peer, CHILD_BOTH, proto, port);
+}
+
 static bool
 peer_has_children_of(const struct peer *a, const struct peer *b)
 {
@@ -225,13 +254,17 @@ peer_equals(const struct peer *a, const struct peer *b)
 static void
 peer_add_children(struct peer *peer, const struct tunnel *tunnel)
 {
-    if (peer_find_child(peer, CHILD_OUT, tunnel->type->proto, tunnel->port)) {
+    if (peer_find_carrier(peer, CHILD_OUT, tunnel->type->proto,
+                          tunnel->port)) {
         return;
     }
-    peer->children = xrealloc(peer->children, (peer->n_children + CHILD_N_DIRS)
+    peer->children = xrealloc(peer->children, (peer->n_children + 2)
                                               * sizeof *peer->children);
-    for (enum child_dir dir = CHILD_OUT; dir < CHILD_N_DIRS; dir++) {
-        child_init(&peer->children[peer->n_children++], dir, tunnel);
+    if (tunnel->port) {
+        child_init(&peer->children[peer->n_children++], CHILD_OUT, tunnel);
+        child_init(&peer->children[peer->n_children++], CHILD_IN, tunnel);
+    } else {
+        child_init(&peer->children[peer->n_children++], CHILD_BOTH, tunnel);
     }
 }
 

@@ -31,10 +31,12 @@ struct credentials;
 
 /* Which packets a child is for.  Tunnel packets go from any port to the
  * tunnel's port, so each direction has a child of its own, which the end that
- * sends them starts. */
+ * sends them starts.  Where there are no ports both are one, and either end
+ * may start it. */
 enum child_dir {
     CHILD_OUT,                  /* What we send. */
     CHILD_IN,                   /* What we receive; the peer starts it. */
+    CHILD_BOTH,
     CHILD_N_DIRS
 };
 
@@ -92,6 +94,10 @@ const struct child *peer_find_child_named(const struct peer *,
                                           const char *name);
 const struct child *peer_find_child(const struct peer *, enum child_dir,
                                     uint8_t proto, uint16_t port);
+const struct child *peer_find_carrier(const struct peer *, enum child_dir,
+                                      uint8_t proto, uint16_t port);
 const char *child_dir_name(enum child_dir);
+uint16_t child_local_port(const struct child *);
+uint16_t child_remote_port(const struct child *);
 
 #endif /* peer.h */

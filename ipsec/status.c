@@ -36,7 +36,11 @@ static bool
 child_is_installed(const struct status_source *source,
                    const struct monitor_view *view, enum child_dir dir)
 {
-    const struct child *child = find_child(view, dir);
+    const struct tunnel *t = view->effective;
+    const struct child *child = (view->peer
+                                 ? peer_find_carrier(view->peer, dir,
+                                                     t->type->proto, t->port)
+                                 : NULL);
     struct ike_child_state state;
 
     return (child

@@ -89,12 +89,13 @@ put_child(struct section *children, const struct child *child,
           const char *start_action)
 {
     struct section *section = section_add(children, child->name);
-    bool out = child->dir == CHILD_OUT;
 
     put_settings(section, child->options, SETTING_ESP);
-    put_selector(section, "local_ts", child->proto, out ? 0 : child->port);
-    put_selector(section, "remote_ts", child->proto, out ? child->port : 0);
-    section_put(section, "start_action", out ? start_action : "none");
+    put_selector(section, "local_ts", child->proto, child_local_port(child));
+    put_selector(section, "remote_ts", child->proto,
+                 child_remote_port(child));
+    section_put(section, "start_action",
+                child->dir == CHILD_IN ? "none" : start_action);
 }
 
 /* A name is always said to be one: charon would take some for something

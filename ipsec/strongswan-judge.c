@@ -114,10 +114,28 @@ find_obsolete(const struct strongswan_sas *sas, bool given_up,
     }
 }
 
-static void
+/* When we may start what either end could, in ms.  If both did, there would
+ * be two of it, so the end with the smaller address comes first. */
+static long long int
+yield_ends(const struct peer *peer, const struct strongswan_attempt *attempt,
+           long long int now)
+{
+    bool first = memcmp(&peer->local, &peer->remote, sizeof peer->local) < 0;
+
+    return (first ? 0
+            : (attempt->since ? attempt->since : now) + STRONGSWAN_YIELD);
+}
+
+/* Returns when, in ms, there is more to start than is in 'verdict', LLONG_MAX
+ * for never. */
+static long long int
 find_missing(const struct peer *peer, const struct strongswan_sas *sas,
+             const struct strongswan_attempt *attempt, long long int now,
              struct strongswan_verdict *verdict)
 {
+    long long int later = yield_ends(peer, attempt, now);
+    bool yields = false;
+
     verdict->sending = verdict->receiving = true;
     for (size_t i = 0; i < peer->n_children; i++) {
         const struct child *child = &peer->children[i];
@@ -125,13 +143,15 @@ find_missing(const struct peer *peer, const struct strongswan_sas *sas,
         if (strongswan_sas_find_child(sas, child)) {
             continue;
         }
-        if (child->dir == CHILD_OUT) {
-            verdict->sending = false;
+        verdict->sending = verdict->sending && child->dir == CHILD_IN;
+        verdict->receiving = verdict->receiving && child->dir == CHILD_OUT;
+        if (child->dir == CHILD_BOTH && now < later) {
+            yields = true;
+        } else if (child->dir != CHILD_IN) {
             svec_add(&verdict->initiate, child->name);
-        } else {
-            verdict->receiving = false;
         }
     }
+    return yields ? later : LLONG_MAX;
 }
 
 /* Returns the child of 'peer' for what 'sa' is for, or null. */
@@ -183,7 +203,8 @@ strongswan_judge(const struct peer *peer, const struct strongswan_sas *sas,
                  const struct strongswan_attempt *attempt, long long int now,
                  struct strongswan_verdict *verdict)
 {
-    find_missing(peer, sas, verdict);
+    long long int later = find_missing(peer, sas, attempt, now, verdict);
+
     find_replaced(peer, sas, verdict);
 
     bool over = now >= attempt_ends(attempt);
@@ -207,6 +228,8 @@ strongswan_judge(const struct peer *peer, const struct strongswan_sas *sas,
         wait_until(verdict, attempt_ends(attempt));
     } else if (!verdict->sending && now < attempt->next && !attempt->hurry) {
         wait_until(verdict, attempt->next);
+    } else if (svec_is_empty(&verdict->initiate) && later != LLONG_MAX) {
+        wait_until(verdict, later);
     }
 }
 
@@ -223,4 +246,17 @@ strongswan_attempt_made(struct strongswan_attempt *attempt, long long int now)
     /* Apart from each other, so that a fleet does not move in step. */
     attempt->next = now + delay - delay / 4 + random_range(delay / 2);
     attempt->hurry = false;
+}
+
+/* Takes into 'attempt' what was judged at 'now', in ms. */
+void
+strongswan_attempt_note(struct strongswan_attempt *attempt,
+                        const struct strongswan_verdict *verdict,
+                        long long int now)
+{
+    if (verdict->sending) {
+        memset(attempt, 0, sizeof *attempt);
+    } else if (!attempt->since) {
+        attempt->since = now;
+    }
 }

@@ -18,10 +18,16 @@ struct strongswan_sas;
 /* The first wait between attempts, in ms; later ones grow. */
 #define STRONGSWAN_BACKOFF_MIN 1000
 
+/* How long, in ms, the end with the larger address lets the other one start
+ * what either could. */
+#define STRONGSWAN_YIELD 1500
+
 /* Our attempts to bring up what we send.  All zeros to begin with. */
 struct strongswan_attempt {
     long long int at;           /* ms; when the last one was made. */
     long long int next;         /* ms; none before, unless in a hurry. */
+    long long int since;        /* ms; when something to start was first
+                                 * missing, 0: nothing is. */
     unsigned int tries;         /* In a row, in vain. */
     bool hurry;                 /* Traffic is waiting. */
 };
@@ -47,5 +53,8 @@ void strongswan_judge(const struct peer *, const struct strongswan_sas *,
                       const struct strongswan_attempt *, long long int now,
                       struct strongswan_verdict *);
 void strongswan_attempt_made(struct strongswan_attempt *, long long int now);
+void strongswan_attempt_note(struct strongswan_attempt *,
+                             const struct strongswan_verdict *,
+                             long long int now);
 
 #endif /* strongswan-judge.h */

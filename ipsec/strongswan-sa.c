@@ -255,15 +255,14 @@ bool
 strongswan_child_sa_matches(const struct strongswan_child_sa *sa,
                             const struct child *child)
 {
-    bool out = child->dir == CHILD_OUT;
     uint8_t local_proto, remote_proto;
     uint16_t local_port, remote_port;
 
     return (parse_selector(sa->local_ts, &local_proto, &local_port)
             && parse_selector(sa->remote_ts, &remote_proto, &remote_port)
             && local_proto == child->proto && remote_proto == child->proto
-            && local_port == (out ? 0 : child->port)
-            && remote_port == (out ? child->port : 0));
+            && local_port == child_local_port(child)
+            && remote_port == child_remote_port(child));
 }
 
 /* Makes 'sas' an empty set. */

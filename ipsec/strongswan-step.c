@@ -195,11 +195,9 @@ judge(struct strongswan *s, struct strongswan_conn *conn)
     if (verdict.error) {
         strongswan_conn_set_error(conn, verdict.error);
     }
-    if (verdict.sending) {
-        memset(&conn->attempt, 0, sizeof conn->attempt);
-        if (verdict.receiving) {
-            strongswan_conn_set_error(conn, NULL);
-        }
+    strongswan_attempt_note(&conn->attempt, &verdict, time_msec());
+    if (verdict.sending && verdict.receiving) {
+        strongswan_conn_set_error(conn, NULL);
     }
     set_working(s, conn, verdict.sending, verdict.receiving);
     strongswan_conn_set_initiating(&s->conns, conn, verdict.under_way);

@@ -21,11 +21,15 @@
 #include "quote.h"
 #include "tunnel-options.h"
 
-/* Sources: RFC 8926 (Geneve), RFC 7348 (VXLAN), ovs-vswitchd.conf.db(5) for
- * STT. */
+/* Sources: RFC 8926 (Geneve), RFC 7348 (VXLAN), RFC 2784 (GRE, which ERSPAN
+ * goes in), ovs-vswitchd.conf.db(5) for STT. */
 static const struct tunnel_type types[] = {
     { "geneve", IPPROTO_UDP, 6081 },
     { "vxlan", IPPROTO_UDP, 4789 },
+    { "gre", IPPROTO_GRE, 0 },
+    { "ip6gre", IPPROTO_GRE, 0 },
+    { "erspan", IPPROTO_GRE, 0 },
+    { "ip6erspan", IPPROTO_GRE, 0 },
     { "stt", IPPROTO_TCP, 7471 },
 };
 
@@ -197,6 +201,10 @@ parse_dst_port(struct tunnel *t, const char *text)
 {
     unsigned int port;
 
+    if (!t->type->port) {
+        /* Open vSwitch has no use for it either. */
+        return NULL;
+    }
     if (!str_to_uint(text, 10, &port) || port < 1 || port > UINT16_MAX) {
         return fail_value(t, TUNNEL_DST_PORT, text,
                           "a port number from 1 to 65535");

@@ -71,6 +71,14 @@ test_fold(void)
     CHECK(peers_find(&peers, a)->n_children == 6);
     CHECK(hmap_count(&peers.by_name) == 1);
 
+    /* GRE has one child, which its relatives share. */
+    free(add(&peers, "f", "gre", L, R, "remote_name", "ch2", NULL));
+    free(add(&peers, "g", "erspan", L, R, "remote_name", "ch2", NULL));
+    CHECK(peers_find(&peers, a)->n_children == 7);
+    CHECK(peers_find(&peers, a)->children[6].dir == CHILD_BOTH);
+    CHECK(peer_find_carrier(peers_find(&peers, a), CHILD_IN, IPPROTO_GRE, 0)
+          == &peers_find(&peers, a)->children[6]);
+
     char *e = add(&peers, "e", "geneve", "fd00::1", "fd00::2",
                   "remote_name", "ch2", NULL);
     CHECK(strcmp(e, a));

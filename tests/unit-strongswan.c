@@ -82,29 +82,38 @@ add_ike(struct strongswan_sas *sas, struct section *section)
     section_destroy(section);
 }
 
-/* Judges 'sas' as listed at 'now' and returns the verdict in words. */
 static char *
-judge(const struct strongswan_sas *sas,
-      const struct strongswan_attempt *attempt, long long int now)
+verdict_words(struct strongswan_verdict *v)
+{
+    char *ikes = svec_join(&v->end_ikes, ",", "");
+    svec_append(&v->end_children, &v->end_superfluous);
+    char *ends = svec_join(&v->end_children, ",", "");
+    char *starts = svec_join(&v->initiate, ",", "");
+    char *words = xasprintf("%s%s ike[%s] child[%s] start[%s] again %lld",
+                            v->sending ? "S" : "-", v->receiving ? "R" : "-",
+                            ikes, ends, starts,
+                            v->again == LLONG_MAX ? -1 : v->again);
+    free(ikes);
+    free(ends);
+    free(starts);
+    return words;
+}
+
+/* Judges 'sas' of 'p' as listed at 'now', as charon's back end does. */
+static void
+check_verdict_of(const struct peer *p, const struct strongswan_sas *sas,
+                 struct strongswan_attempt *attempt, long long int now,
+                 const char *expected)
 {
     struct strongswan_verdict v;
 
     strongswan_verdict_init(&v);
-    strongswan_judge(&peer, sas, attempt, now, &v);
-
-    char *ikes = svec_join(&v.end_ikes, ",", "");
-    svec_append(&v.end_children, &v.end_superfluous);
-    char *ends = svec_join(&v.end_children, ",", "");
-    char *starts = svec_join(&v.initiate, ",", "");
-    char *words = xasprintf("%s%s ike[%s] child[%s] start[%s] again %lld",
-                            v.sending ? "S" : "-", v.receiving ? "R" : "-",
-                            ikes, ends, starts,
-                            v.again == LLONG_MAX ? -1 : v.again);
-    free(ikes);
-    free(ends);
-    free(starts);
+    strongswan_judge(p, sas, attempt, now, &v);
+    strongswan_attempt_note(attempt, &v, now);
+    char *words = verdict_words(&v);
+    CHECK_STRING(words, expected);
+    free(words);
     strongswan_verdict_uninit(&v);
-    return words;
 }
 
 static void
@@ -112,10 +121,9 @@ check_verdict(const struct strongswan_sas *sas,
               const struct strongswan_attempt *attempt, long long int now,
               const char *expected)
 {
-    char *words = judge(sas, attempt, now);
+    struct strongswan_attempt copy = *attempt;
 
-    CHECK_STRING(words, expected);
-    free(words);
+    check_verdict_of(&peer, sas, &copy, now, expected);
 }
 
 static void
@@ -228,6 +236,56 @@ test_up(void)
     take(&sas, ike, NULL, 100000);
     check_verdict(&sas, &attempt, 100000,
                   "-- ike[] child[1] start[] again 101000");
+    strongswan_sas_uninit(&sas);
+}
+
+/* GRE has one child, which the end with the smaller address starts; the other
+ * end waits for it first. */
+static void
+test_both(void)
+{
+    struct child child = { "ovs-gre", CHILD_BOTH, IPPROTO_GRE, 0, NULL };
+    struct child mixed[] = { children[0], child };
+    struct peer gre = {
+        .name = "ovs-peer", .children = &child, .n_children = 1,
+        .local = in6_addr_mapped_ipv4(htonl(0x0a000001)),
+        .remote = in6_addr_mapped_ipv4(htonl(0x0a000002)),
+    };
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct strongswan_sas sas;
+    strongswan_sas_init(&sas);
+
+    check_verdict_of(&gre, &sas, &attempt, 100000,
+                     "-- ike[] child[] start[ovs-gre] again -1");
+
+    gre.local = in6_addr_mapped_ipv4(htonl(0x0a000003));
+    check_verdict_of(&gre, &sas, &attempt, 100000,
+                     "-- ike[] child[] start[] again 101500");
+    CHECK(attempt.since == 100000);
+    check_verdict_of(&gre, &sas, &attempt, 101000,
+                     "-- ike[] child[] start[] again 101500");
+    /* Also when traffic waits, for it does at both ends. */
+    attempt.hurry = true;
+    check_verdict_of(&gre, &sas, &attempt, 101000,
+                     "-- ike[] child[] start[] again 101500");
+    check_verdict_of(&gre, &sas, &attempt, 101500,
+                     "-- ike[] child[] start[ovs-gre] again -1");
+
+    /* What only we can start does not wait. */
+    gre.children = mixed;
+    gre.n_children = 2;
+    attempt = (struct strongswan_attempt) { .at = 0 };
+    check_verdict_of(&gre, &sas, &attempt, 100000,
+                     "-- ike[] child[] start[ovs-out] again -1");
+    gre.children = &child;
+    gre.n_children = 1;
+
+    struct section *ike = ike_section("1", "ESTABLISHED", "no", "0");
+    add_child(ike, "1", "ovs-gre", "10.0.0.3/32[gre]", "10.0.0.2/32[gre]");
+    take(&sas, ike, NULL, 100000);
+    check_verdict_of(&gre, &sas, &attempt, 100000,
+                     "SR ike[] child[] start[] again -1");
+    CHECK(!attempt.since);
     strongswan_sas_uninit(&sas);
 }
 
@@ -405,4 +463,5 @@ unit_strongswan(void)
     test_start();
     test_up();
     test_superseded();
+    test_both();
 }

@@ -65,6 +65,12 @@ test_values(void)
     CHECK(t->auth == TUNNEL_AUTH_PSK);
     CHECK_STRING(t->value[TUNNEL_REMOTE_IP], "fd00::2");
     tunnel_destroy(t);
+
+    t = parse("ip6gre", "remote_ip=fd00::2 psk=x dst_port=nonsense");
+    CHECK_STRING(t->error, NULL);
+    CHECK(t->type->proto == IPPROTO_GRE);
+    CHECK(!t->port);
+    tunnel_destroy(t);
 }
 
 /* Each pair of these asks for something else. */
@@ -74,6 +80,11 @@ test_differ(void)
     static const char *const variants[][2] = {
         { "geneve", "remote_ip=10.0.0.2 remote_name=ch2" },
         { "vxlan", "remote_ip=10.0.0.2 remote_name=ch2" },
+        { "gre", "remote_ip=10.0.0.2 remote_name=ch2" },
+        { "ip6gre", "remote_ip=10.0.0.2 remote_name=ch2" },
+        { "erspan", "remote_ip=10.0.0.2 remote_name=ch2" },
+        { "ip6erspan", "remote_ip=10.0.0.2 remote_name=ch2" },
+        { "stt", "remote_ip=10.0.0.2 remote_name=ch2" },
         { "geneve", "remote_ip=10.0.0.3 remote_name=ch2" },
         { "geneve", "remote_ip=fd00::2 remote_name=ch2" },
         { "geneve", "remote_ip=10.0.0.2 remote_name=ch3" },
