@@ -38,10 +38,14 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/monitor.h \
 	ipsec/peer.c \
 	ipsec/peer.h \
+	ipsec/pem-file.c \
+	ipsec/pem-file.h \
 	ipsec/proposal.c \
 	ipsec/proposal.h \
 	ipsec/protection.c \
 	ipsec/protection.h \
+	ipsec/remote-cert.c \
+	ipsec/remote-cert.h \
 	ipsec/section.c \
 	ipsec/section.h \
 	ipsec/status.c \

@@ -11,12 +11,9 @@
 
 #include "credentials.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <openssl/evp.h>
 
 #include "openvswitch/dynamic-string.h"
@@ -24,14 +21,14 @@
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "seq.h"
-#include "socket-util.h"
 #include "timeval.h"
 #include "util.h"
 #include "x509.h"
 
+#include "pem-file.h"
+
 VLOG_DEFINE_THIS_MODULE(credentials);
 
-#define MAX_FILE_SIZE (1024 * 1024)     /* In bytes. */
 #define RETRY_INTERVAL 3000             /* In ms, while there is an error. */
 
 /* The files, in the order in which they are looked at. */
@@ -117,105 +114,32 @@ credentials_unref(struct credentials *credentials)
 
 /* The thread: files. */
 
-struct content {
-    char *data;                 /* 'size' bytes and a null byte. */
-    size_t size;
-};
-
-static void
-content_uninit(struct content *content)
-{
-    if (content->data) {
-        explicit_bzero(content->data, content->size);
-        free(content->data);
-    }
-}
-
-static char *
-explain_open(int file, const char *path, int error)
-{
-    switch (error) {
-    case ENOENT:
-        return xasprintf("%s: there is no such file; put the %s there, or "
-                         "set other_config:%s in table Open_vSwitch to where "
-                         "it is", path, files[file].what, files[file].column);
-    case EACCES:
-        return xasprintf("%s: the %s cannot be read: %s; see \"namei -l %s\"",
-                         path, files[file].what, ovs_strerror(error), path);
-    default:
-        return xasprintf("%s: the %s cannot be read: %s",
-                         path, files[file].what, ovs_strerror(error));
-    }
-}
-
-/* Reads 'size' bytes, and a byte more to see that it is the end, because the
- * file may be changing. */
-static char *
-read_content(int fd, const char *path, size_t size, struct content *content)
-{
-    size_t n;
-    int error;
-
-    content->data = xmalloc(size + 1);
-    error = read_fully(fd, content->data, size + 1, &n);
-    content->size = n;
-    content->data[MIN(n, size)] = '\0';
-    if (error != EOF) {
-        return (error
-                ? xasprintf("%s: %s", path, ovs_strerror(error))
-                : xasprintf("%s: the file grew while it was read", path));
-    }
-    return NULL;
-}
-
-static char *
-check_stat(int file, const char *path, const struct stat *st, char **warning)
-{
-    if (!S_ISREG(st->st_mode)) {
-        return xasprintf("%s: is %s, not the file of a %s", path,
-                         S_ISDIR(st->st_mode) ? "a folder" : "a device",
-                         files[file].what);
-    }
-    if (st->st_size > MAX_FILE_SIZE) {
-        return xasprintf("%s: has %lld bytes, more than a %s can have (%d)",
-                         path, (long long int) st->st_size, files[file].what,
-                         MAX_FILE_SIZE);
-    }
-    if (file == KEY && st->st_mode & S_IROTH) {
-        *warning = xasprintf("%s: every user of this host can read the "
-                             "private key; \"chmod 600 %s\", and consider a "
-                             "new key", path, path);
-    }
-    return NULL;
-}
-
 /* Reads the file of kind 'file' into '*content'.  Returns null or what is
- * wrong with it. */
+ * wrong with it.  A host without CAs is one whose peers are known by their
+ * certificates. */
 static char *
-read_file(int file, const char *path, struct content *content, char **warning)
+read_file(int file, const char *path, struct pem_file *content,
+          char **warning)
 {
-    struct stat st;
-    char *error;
-    int fd;
+    char *setting, *error;
 
+    if (!path && file == CA) {
+        return NULL;
+    }
     if (!path) {
         return xasprintf("other_config:%s in table Open_vSwitch is not set; "
                          "\"ovs-vsctl set Open_vSwitch . "
                          "other_config:%s=FILE\"", files[file].column,
                          files[file].column);
     }
-    /* O_NONBLOCK, because opening a FIFO would wait for a writer. */
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &st)) {
-        error = explain_open(file, path, errno);
-    } else {
-        error = check_stat(file, path, &st, warning);
-    }
-    if (!error) {
-        error = read_content(fd, path, st.st_size, content);
-    }
-    if (fd >= 0) {
-        close(fd);
+    setting = xasprintf("other_config:%s in table Open_vSwitch",
+                        files[file].column);
+    error = pem_file_read(path, files[file].what, setting, content);
+    free(setting);
+    if (!error && file == KEY && content->mode & S_IROTH) {
+        *warning = xasprintf("%s: every user of this host can read the "
+                             "private key; \"chmod 600 %s\", and consider a "
+                             "new key", path, path);
     }
     return error;
 }
@@ -238,7 +162,7 @@ parsed_uninit(struct parsed *parsed)
 }
 
 static char *
-parse_files(char *const paths[], const struct content contents[],
+parse_files(char *const paths[], const struct pem_file contents[],
             struct parsed *parsed)
 {
     char *error = x509_read_certs(paths[CERT], contents[CERT].data,
@@ -247,7 +171,7 @@ parse_files(char *const paths[], const struct content contents[],
         error = x509_read_key(paths[KEY], contents[KEY].data,
                               contents[KEY].size, &parsed->key);
     }
-    if (!error) {
+    if (!error && paths[CA]) {
         error = x509_read_certs(paths[CA], contents[CA].data,
                                 contents[CA].size, &parsed->cas);
     }
@@ -265,10 +189,10 @@ check_parsed(char *const paths[], const struct parsed *parsed, char **name)
     if (!error) {
         error = x509_check_validity(paths[CERT], cert, now);
     }
-    if (!error) {
+    if (!error && paths[CA]) {
         error = x509_check_cas(paths[CA], parsed->cas);
     }
-    if (!error) {
+    if (!error && paths[CA]) {
         error = x509_check_chain(paths[CERT], parsed->certs,
                                  paths[CA], parsed->cas, now);
     }
@@ -361,7 +285,7 @@ static struct outcome
 load(const struct wish *wish)
 {
     struct outcome outcome = { .number = wish->number };
-    struct content contents[N_FILES] = { { .data = NULL } };
+    struct pem_file contents[N_FILES] = { { .data = NULL } };
     struct parsed parsed = { .certs = NULL };
     char *error = NULL;
     char *name;
@@ -382,7 +306,7 @@ load(const struct wish *wish)
 
     parsed_uninit(&parsed);
     for (int i = 0; i < N_FILES; i++) {
-        content_uninit(&contents[i]);
+        pem_file_uninit(&contents[i]);
     }
     return outcome;
 }
@@ -635,8 +559,8 @@ wish_equals(const struct wish *wish, const char *const paths[])
 }
 
 /* Reads files 'cert', 'key' and 'ca' from now on.  Each may be null for "not
- * set", which is an error, except that without any of them there is nothing
- * to read, and credentials that were good before go.  Repeating a wish costs
+ * set", which is an error for 'cert' and 'key', except that without any of
+ * them there is nothing to read, and credentials that were good before go.  Repeating a wish costs
  * nothing. */
 void
 credentials_loader_set(struct credentials_loader *loader,

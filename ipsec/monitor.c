@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
@@ -31,6 +32,7 @@
 #include "ike.h"
 #include "peer.h"
 #include "protection.h"
+#include "remote-cert.h"
 #include "route-source.h"
 #include "tunnel.h"
 
@@ -65,6 +67,7 @@ struct monitor {
     struct guard *guard;
     struct protection *protection;
     struct credentials_loader *credentials;
+    struct remote_certs *remote_certs;
 
     struct shash tunnels;       /* Name -> struct monitor_tunnel. */
     struct peers peers;
@@ -75,6 +78,7 @@ struct monitor {
     /* What the last pass was made of. */
     unsigned int idl_seqno;
     uint64_t route_seqno;
+    uint64_t remote_certs_seqno;
     const struct credentials *last_credentials;
     char *last_credentials_error;
     bool refresh;
@@ -130,6 +134,7 @@ monitor_create(const char *database, struct ike *ike, struct guard *guard)
     m->guard = guard;
     m->protection = protection_create(guard, ike);
     m->credentials = credentials_loader_create();
+    m->remote_certs = remote_certs_create();
     m->database_lost = time_msec();
     shash_init(&m->tunnels);
     peers_init(&m->peers);
@@ -154,6 +159,7 @@ monitor_destroy(struct monitor *m)
     sset_destroy(&m->held);
     protection_destroy(m->protection);
     credentials_loader_destroy(m->credentials);
+    remote_certs_destroy(m->remote_certs);
     ovsdb_idl_destroy(m->idl);
     free(m->last_credentials_error);
     free(m->database);
@@ -359,19 +365,58 @@ check_transition(struct monitor *m)
 static char *
 check_credentials(const struct monitor *m, const struct tunnel *t)
 {
+    const struct credentials *cred = credentials_loader_get(m->credentials);
     const char *error;
 
-    if (t->auth != TUNNEL_AUTH_CA || credentials_loader_get(m->credentials)) {
+    if (t->auth == TUNNEL_AUTH_PSK) {
         return NULL;
     }
-    error = credentials_loader_get_error(m->credentials);
-    return xstrdup(error ? error : "the certificate is being read");
+    if (!cred) {
+        error = credentials_loader_get_error(m->credentials);
+        return xstrdup(error ? error : "the certificate is being read");
+    }
+    if (t->auth == TUNNEL_AUTH_CA && !cred->cas.n) {
+        return xstrdup("other_config:ca_cert in table Open_vSwitch is not "
+                       "set, so there is no CA to know the peer by: "
+                       "\"ovs-vsctl set Open_vSwitch . "
+                       "other_config:ca_cert=FILE\", or set "
+                       "options:remote_cert");
+    }
+    return NULL;
+}
+
+/* Finds the peer's certificate if that is what it is known by. */
+static char *
+find_remote_cert(const struct monitor *m, const struct tunnel *t,
+                 struct remote_cert **certp)
+{
+    const char *path = t->value[TUNNEL_REMOTE_CERT];
+    const char *name = t->value[TUNNEL_REMOTE_NAME];
+    const char *error;
+
+    *certp = NULL;
+    if (t->auth != TUNNEL_AUTH_CERT) {
+        return NULL;
+    }
+    *certp = remote_certs_get(m->remote_certs, path);
+    if (!*certp) {
+        error = remote_certs_get_error(m->remote_certs, path);
+        return xstrdup(error ? error : "the peer's certificate is being read");
+    }
+    if (name && strcasecmp(name, (*certp)->name)) {
+        return xasprintf("options:remote_name is \"%s\", but the certificate "
+                         "in options:remote_cert is that of \"%s\": remove "
+                         "the name, or name the right file",
+                         name, (*certp)->name);
+    }
+    return NULL;
 }
 
 static void
 fold_tunnel(struct monitor *m, struct peers *peers, struct monitor_tunnel *mt)
 {
     const struct tunnel *t = effective_tunnel(mt);
+    struct remote_cert *cert;
     struct peer *peer = NULL;
     struct in6_addr local;
     char *error = NULL;
@@ -382,9 +427,12 @@ fold_tunnel(struct monitor *m, struct peers *peers, struct monitor_tunnel *mt)
             error = check_credentials(m, t);
         }
         if (!error) {
+            error = find_remote_cert(m, t, &cert);
+        }
+        if (!error) {
             peer = peers_add_tunnel(peers, t, &local,
                                     credentials_loader_get(m->credentials),
-                                    &error);
+                                    cert, &error);
         }
     }
     ovs_strlcpy(mt->peer, peer ? peer->name : "", sizeof mt->peer);
@@ -468,6 +516,8 @@ inputs_changed(struct monitor *m)
     bool changed = (m->refresh
                     || m->idl_seqno != ovsdb_idl_get_seqno(m->idl)
                     || m->route_seqno != route_source_seqno()
+                    || (m->remote_certs_seqno
+                        != remote_certs_seqno(m->remote_certs))
                     || m->last_credentials != cred
                     || !nullable_string_is_equal(m->last_credentials_error,
                                                  error));
@@ -475,6 +525,7 @@ inputs_changed(struct monitor *m)
     m->refresh = false;
     m->idl_seqno = ovsdb_idl_get_seqno(m->idl);
     m->route_seqno = route_source_seqno();
+    m->remote_certs_seqno = remote_certs_seqno(m->remote_certs);
     m->last_credentials = cred;
     free(m->last_credentials_error);
     m->last_credentials_error = nullable_xstrdup(error);
@@ -549,10 +600,29 @@ run_acquires(struct monitor *m)
     }
 }
 
+/* Says which certificates of peers are needed. */
+static void
+update_remote_certs(struct monitor *m)
+{
+    struct sset paths = SSET_INITIALIZER(&paths);
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        const struct tunnel *t = effective_tunnel(node->data);
+
+        if (t && t->value[TUNNEL_REMOTE_CERT]) {
+            sset_add(&paths, t->value[TUNNEL_REMOTE_CERT]);
+        }
+    }
+    remote_certs_set(m->remote_certs, &paths);
+    sset_destroy(&paths);
+}
+
 static void
 run_pass(struct monitor *m)
 {
     update_tunnels(m);
+    update_remote_certs(m);
     update_guard(m);
     sset_clear(&m->held);
     m->peers_due = true;
@@ -574,6 +644,7 @@ monitor_run(struct monitor *m)
     if (ovsdb_idl_has_ever_connected(m->idl)) {
         update_credentials_paths(m);
         credentials_loader_run(m->credentials);
+        remote_certs_run(m->remote_certs);
         m->refresh |= protection_run(m->protection) | check_transition(m);
         if (inputs_changed(m)) {
             run_pass(m);
@@ -584,6 +655,7 @@ monitor_run(struct monitor *m)
     /* Nothing is loaded before the guard is there.  A host that cannot have
      * one gets its SAs all the same, and 'guard' says so. */
     if (m->peers_due && credentials_loader_is_settled(m->credentials)
+        && remote_certs_is_settled(m->remote_certs)
         && (guard_is_installed(m->guard) || guard_get_error(m->guard))) {
         m->peers_due = false;
         update_peers(m);
@@ -598,6 +670,7 @@ monitor_wait(struct monitor *m)
     ovsdb_idl_wait(m->idl);
     route_source_wait();
     credentials_loader_wait(m->credentials);
+    remote_certs_wait(m->remote_certs);
     guard_wait(m->guard);
     protection_wait(m->protection);
     ike_wait(m->ike);

@@ -18,6 +18,7 @@
 #include "util.h"
 
 #include "credentials.h"
+#include "remote-cert.h"
 #include "tunnel-options.h"
 
 /* Finds a peer by its addresses. */
@@ -73,7 +74,8 @@ peer_set_name(struct peer *peer)
     if (peer->auth == TUNNEL_AUTH_PSK) {
         ds_put_cstr(&ds, "\nauth=psk\n");
     } else {
-        ds_put_format(&ds, "\nauth=ca\nremote_name=%s\ncredentials=%s\n",
+        ds_put_format(&ds, "\nauth=%s\nremote_name=%s\ncredentials=%s\n",
+                      peer->remote_cert ? peer->remote_cert->pem : "ca",
                       peer->remote_name, peer->credentials->digest);
     }
     make_name(&ds, peer->name);
@@ -124,7 +126,7 @@ child_remote_port(const struct child *child)
 
 static struct peer *
 peer_create(const struct tunnel *tunnel, const struct in6_addr *local,
-            struct credentials *credentials)
+            struct credentials *credentials, struct remote_cert *remote_cert)
 {
     struct peer *peer = xzalloc(sizeof *peer);
 
@@ -136,8 +138,12 @@ peer_create(const struct tunnel *tunnel, const struct in6_addr *local,
     peer->options = tunnel_options_ref(tunnel->options);
     if (peer->auth == TUNNEL_AUTH_PSK) {
         peer->psk = xstrdup(tunnel->value[TUNNEL_PSK]);
-    } else {
+    } else if (peer->auth == TUNNEL_AUTH_CA) {
         peer->remote_name = xstrdup(tunnel->value[TUNNEL_REMOTE_NAME]);
+        peer->credentials = credentials_ref(credentials);
+    } else {
+        peer->remote_name = xstrdup(remote_cert->name);
+        peer->remote_cert = remote_cert_ref(remote_cert);
         peer->credentials = credentials_ref(credentials);
     }
     peer_set_name(peer);
@@ -154,6 +160,7 @@ peer_clone(const struct peer *peer)
     copy->psk = nullable_xstrdup(peer->psk);
     copy->remote_name = nullable_xstrdup(peer->remote_name);
     copy->credentials = credentials_ref(peer->credentials);
+    copy->remote_cert = remote_cert_ref(peer->remote_cert);
     copy->options = tunnel_options_ref(peer->options);
     copy->tunnel = xstrdup(peer->tunnel);
     copy->children = xmemdup(peer->children,
@@ -183,6 +190,7 @@ peer_destroy(struct peer *peer)
     free(peer->children);
     free(peer->tunnel);
     credentials_unref(peer->credentials);
+    remote_cert_unref(peer->remote_cert);
     free(peer);
 }
 
@@ -373,6 +381,9 @@ find_conflict(const struct peer *old, const struct peer *new,
     } else if (old->auth == TUNNEL_AUTH_CA
                && strcmp(old->remote_name, new->remote_name)) {
         what = "another remote_name";
+    } else if (old->auth == TUNNEL_AUTH_CERT
+               && strcmp(old->remote_cert->pem, new->remote_cert->pem)) {
+        what = "another remote_cert";
     } else if (old->auth == TUNNEL_AUTH_PSK && strcmp(old->psk, new->psk)) {
         what = "another psk";
     } else if (!tunnel_options_equals(old->options, new->options,
@@ -389,8 +400,9 @@ find_conflict(const struct peer *old, const struct peer *new,
 }
 
 /* Adds valid 'tunnel' to the peer in 'peers' that it belongs to, which is
- * made if needed, with 'local' as our address and, for CA authentication,
- * 'credentials' (not null), of which the peer takes a reference.
+ * made if needed, with 'local' as our address and, unless authentication is by
+ * psk, 'credentials' (not null), and, if it is by the peer's certificate,
+ * 'remote_cert' (not null), of which the peer takes references.
  *
  * Returns the peer, owned by 'peers'.  If a tunnel added earlier claims the
  * same addresses with another identity, returns null and sets '*errorp' to the
@@ -398,9 +410,10 @@ find_conflict(const struct peer *old, const struct peer *new,
 struct peer *
 peers_add_tunnel(struct peers *peers, const struct tunnel *tunnel,
                  const struct in6_addr *local,
-                 struct credentials *credentials, char **errorp)
+                 struct credentials *credentials,
+                 struct remote_cert *remote_cert, char **errorp)
 {
-    struct peer *new = peer_create(tunnel, local, credentials);
+    struct peer *new = peer_create(tunnel, local, credentials, remote_cert);
     struct peer *old = peers_find_address(peers, local, &tunnel->remote);
 
     *errorp = old ? find_conflict(old, new, tunnel) : NULL;

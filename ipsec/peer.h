@@ -24,6 +24,7 @@
 #include "tunnel.h"
 
 struct credentials;
+struct remote_cert;
 
 /* "ovs-" and 80 bits in hexadecimal. */
 #define PEER_NAME_PREFIX "ovs-"
@@ -58,8 +59,10 @@ struct peer {
     enum tunnel_auth auth;
     char *psk;                  /* For TUNNEL_AUTH_PSK.  Not in the name: for
                                  * charon it is no part of a connection. */
-    char *remote_name;          /* For TUNNEL_AUTH_CA. */
-    struct credentials *credentials; /* For TUNNEL_AUTH_CA, a reference. */
+    char *remote_name;          /* For all others. */
+    struct credentials *credentials;    /* For all others, a reference. */
+    struct remote_cert *remote_cert;    /* For TUNNEL_AUTH_CERT, a
+                                         * reference. */
     struct tunnel_options *options;     /* For IKE, a reference or null. */
 
     struct child *children;
@@ -85,7 +88,8 @@ struct peer *peers_find_address(const struct peers *,
                                 const struct in6_addr *remote);
 struct peer *peers_add_tunnel(struct peers *, const struct tunnel *,
                               const struct in6_addr *local,
-                              struct credentials *, char **errorp);
+                              struct credentials *, struct remote_cert *,
+                              char **errorp);
 
 struct peer *peer_clone(const struct peer *);
 void peer_destroy(struct peer *);

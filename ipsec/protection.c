@@ -114,7 +114,8 @@ find_peer(const struct protection *p, const struct tunnel *t,
     if (!peer) {
         peer = drain_find_address(&p->drain, local, &t->remote);
     }
-    return (peer && peer_find_child(peer, CHILD_OUT, t->type->proto, t->port)
+    return (peer && peer_find_carrier(peer, CHILD_OUT, t->type->proto,
+                                      t->port)
             ? peer : NULL);
 }
 

@@ -14,10 +14,12 @@
 
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
+#include "sha1.h"
 #include "util.h"
 
 #include "credentials.h"
 #include "peer.h"
+#include "remote-cert.h"
 #include "section.h"
 #include "swanctl-conf.h"
 #include "tunnel-options.h"
@@ -122,31 +124,40 @@ put_psk_auth(struct section *conn, const struct peer *peer)
     free(remote_id);
 }
 
-/* Appends to 'list' the certificates of 'kind', as contents or, if 'files' is
- * not null, as paths. */
+/* Appends to 'list' a certificate, as contents 'pem' or, if 'files' is not
+ * null, as the path of its 'file', which it frees. */
+static void
+append_cert(struct section *list, const char *pem, char *file,
+            const struct swanctl_conf *files)
+{
+    if (files) {
+        char *path = swanctl_conf_path(files, SWANCTL_CERTIFICATE, file);
+
+        section_append(list, path, strlen(path));
+        free(path);
+    } else {
+        section_append(list, pem, strlen(pem));
+    }
+    free(file);
+}
+
+/* Appends to 'list' the certificates of 'kind' likewise. */
 static void
 append_certs(struct section *list, const struct credentials *cred,
              enum strongswan_cert kind, const struct swanctl_conf *files)
 {
     for (size_t i = 0; i < strongswan_n_certs(cred, kind); i++) {
-        const char *pem = strongswan_cert_pem(cred, kind, i);
-
-        if (files) {
-            char *name = strongswan_cert_file(cred, kind, i);
-            char *path = swanctl_conf_path(files, SWANCTL_CERTIFICATE, name);
-
-            section_append(list, path, strlen(path));
-            free(name);
-            free(path);
-        } else {
-            section_append(list, pem, strlen(pem));
-        }
+        append_cert(list, strongswan_cert_pem(cred, kind, i),
+                    strongswan_cert_file(cred, kind, i), files);
     }
 }
 
+/* The peer must prove that it has the key of its own certificate, or of one
+ * that our CA signed for its name.  Without either charon would take any CA
+ * that somebody has loaded. */
 static void
-put_ca_auth(struct section *conn, const struct peer *peer,
-            const struct swanctl_conf *files)
+put_cert_auth(struct section *conn, const struct peer *peer,
+              const struct swanctl_conf *files)
 {
     const struct credentials *cred = peer->credentials;
     struct section *local = section_add(conn, "local");
@@ -160,8 +171,13 @@ put_ca_auth(struct section *conn, const struct peer *peer,
 
     section_put(remote, "auth", "pubkey");
     put_identity(remote, peer->remote_name);
-    append_certs(section_add_list(remote, "cacerts"), cred, STRONGSWAN_CA,
-                 files);
+    if (peer->remote_cert) {
+        append_cert(section_add_list(remote, "certs"), peer->remote_cert->pem,
+                    strongswan_remote_cert_file(peer->remote_cert), files);
+    } else {
+        append_certs(section_add_list(remote, "cacerts"), cred,
+                     STRONGSWAN_CA, files);
+    }
 }
 
 static void
@@ -176,7 +192,7 @@ put_conn(struct section *conns, const struct peer *peer,
     if (peer->auth == TUNNEL_AUTH_PSK) {
         put_psk_auth(conn, peer);
     } else {
-        put_ca_auth(conn, peer, files);
+        put_cert_auth(conn, peer, files);
     }
 
     /* The daemon starts children itself.  The file speaks for the time when
@@ -306,4 +322,17 @@ char *
 strongswan_key_file(const struct credentials *cred)
 {
     return xasprintf("%.20s", cred->digest);
+}
+
+/* Returns the name of the file for a peer's certificate.  The caller frees
+ * it. */
+char *
+strongswan_remote_cert_file(const struct remote_cert *cert)
+{
+    char hex[SHA1_HEX_DIGEST_LEN + 1];
+    uint8_t digest[SHA1_DIGEST_SIZE];
+
+    sha1_bytes(cert->pem, strlen(cert->pem), digest);
+    sha1_to_hex(digest, hex);
+    return xasprintf("%.20s-peer", hex);
 }

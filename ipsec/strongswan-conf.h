@@ -12,6 +12,7 @@
 
 struct credentials;
 struct peer;
+struct remote_cert;
 struct section;
 struct swanctl_conf;
 
@@ -41,5 +42,6 @@ const char *strongswan_cert_pem(const struct credentials *,
 char *strongswan_cert_file(const struct credentials *, enum strongswan_cert,
                            size_t i);
 char *strongswan_key_file(const struct credentials *);
+char *strongswan_remote_cert_file(const struct remote_cert *);
 
 #endif /* strongswan-conf.h */

@@ -19,6 +19,7 @@
 
 #include "credentials.h"
 #include "peer.h"
+#include "remote-cert.h"
 #include "section.h"
 #include "strongswan-conf.h"
 #include "swanctl-conf.h"
@@ -59,7 +60,20 @@ strongswan_files_write_credentials(struct swanctl_conf *files,
     }
 }
 
-/* Has 'files' hold the connection of 'peer', with its secret. */
+static void
+write_remote_cert(struct swanctl_conf *files, const struct peer *peer)
+{
+    if (peer->remote_cert) {
+        char *name = strongswan_remote_cert_file(peer->remote_cert);
+
+        write_string(files, SWANCTL_CERTIFICATE, name,
+                     peer->remote_cert->pem);
+        free(name);
+    }
+}
+
+/* Has 'files' hold the connection of 'peer', with its secret, or with its
+ * certificate. */
 void
 strongswan_files_write(struct swanctl_conf *files, const struct peer *peer)
 {
@@ -67,6 +81,7 @@ strongswan_files_write(struct swanctl_conf *files, const struct peer *peer)
     struct ds ds = DS_EMPTY_INITIALIZER;
     char *error;
 
+    write_remote_cert(files, peer);
     ds_put_cstr(&ds, "# Written by ovs-monitor-ipsec.  "
                 "Changes made here will be lost.\n");
     error = section_format_conf(tree, &ds);
@@ -108,6 +123,10 @@ strongswan_files_note_used(const struct peer *peer, struct sset *used)
         return;
     }
     sset_add_and_free(used, strongswan_key_file(cred));
+    if (peer->remote_cert) {
+        sset_add_and_free(used,
+                          strongswan_remote_cert_file(peer->remote_cert));
+    }
     for (enum strongswan_cert kind = 0; kind < STRONGSWAN_N_CERTS; kind++) {
         for (size_t i = 0; i < strongswan_n_certs(cred, kind); i++) {
             sset_add_and_free(used, strongswan_cert_file(cred, kind, i));

@@ -8,6 +8,7 @@
 
 #include "tunnel.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,16 +222,16 @@ parse_psk(struct tunnel *t, const char *text)
         tunnel_fail(t, "options:psk is empty");
         return NULL;
     }
-    t->auth = TUNNEL_AUTH_PSK;
     return xstrdup(text);
 }
 
 static char *
 parse_remote_cert(struct tunnel *t, const char *text)
 {
-    tunnel_fail(t, "options:remote_cert is not supported in this version: "
-                "use options:remote_name with certificates of a common CA, "
-                "or options:psk");
+    if (text[0] != '/' || strlen(text) >= PATH_MAX) {
+        return fail_value(t, TUNNEL_REMOTE_CERT, text,
+                          "the path of a file, from / on");
+    }
     return xstrdup(text);
 }
 
@@ -248,7 +249,6 @@ parse_remote_name(struct tunnel *t, const char *text)
         free(reason);
         return NULL;
     }
-    t->auth = TUNNEL_AUTH_CA;
     return xstrdup(text);
 }
 
@@ -274,18 +274,26 @@ parse_guard_options(struct tunnel *t, const struct smap *options)
     }
 }
 
+/* With both a certificate and a name, the certificate decides, as it always
+ * has in Open vSwitch, and the name must be the one that is in it, which
+ * 'monitor' finds out. */
 static void
-check_authentication(struct tunnel *t)
+check_authentication(struct tunnel *t, const struct smap *options)
 {
-    int n = (!!t->value[TUNNEL_PSK] + !!t->value[TUNNEL_REMOTE_CERT]
-             + !!t->value[TUNNEL_REMOTE_NAME]);
+    bool psk = smap_get(options, "psk") != NULL;
+    bool cert = smap_get(options, "remote_cert") != NULL;
+    bool name = smap_get(options, "remote_name") != NULL;
 
-    if (n > 1) {
-        tunnel_fail(t, "more than one of options:psk, options:remote_cert and "
-                    "options:remote_name is set: keep one");
-    } else if (!n) {
+    t->auth = (psk ? TUNNEL_AUTH_PSK
+               : cert ? TUNNEL_AUTH_CERT
+               : TUNNEL_AUTH_CA);
+    if (psk && (cert || name)) {
+        tunnel_fail(t, "options:psk and options:%s are both set: keep one",
+                    cert ? "remote_cert" : "remote_name");
+    } else if (!psk && !cert && !name) {
         tunnel_fail(t, "nothing says how the peer authenticates: set "
-                    "options:remote_name or options:psk");
+                    "options:remote_name, options:remote_cert or "
+                    "options:psk");
     }
 }
 
@@ -313,7 +321,7 @@ tunnel_parse(const char *name, const char *type, const struct smap *options)
     }
     parse_ipsec_options(t, options);
     parse_guard_options(t, options);
-    check_authentication(t);
+    check_authentication(t, options);
     return t;
 }
 

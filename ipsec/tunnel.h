@@ -26,6 +26,7 @@ enum tunnel_auth {
     TUNNEL_AUTH_PSK,            /* Pre-shared key, options:psk. */
     TUNNEL_AUTH_CA,             /* A certificate of the common CA for the name
                                  * in options:remote_name. */
+    TUNNEL_AUTH_CERT,           /* The certificate in options:remote_cert. */
 };
 
 /* The options that matter, in the order in which they are shown. */

@@ -99,6 +99,7 @@ tests_unit_SOURCES = \
 	tests/unit-pki.h \
 	tests/unit-x509.c \
 	tests/unit-peer.c \
+	tests/unit-remote-cert.c \
 	tests/unit-strongswan.c \
 	tests/unit-tunnel.c \
 	tests/unit-tunnel-id.c \

@@ -318,6 +318,12 @@ test_recovery(void)
     credentials_loader_set(loader, NULL, NULL, NULL);
     CHECK(!credentials_loader_get(loader));
     AWAIT_ERROR(loader, "this host has no certificate");
+
+    /* Peers whose certificates are known need no CA. */
+    credentials_loader_set(loader, "rsa-cert", "rsa-key", NULL);
+    AWAIT_ERROR(loader, NULL);
+    c = credentials_loader_get(loader);
+    CHECK(c && !c->cas.n);
     credentials_loader_destroy(loader);
 }
 

@@ -14,6 +14,7 @@
 #include "smap.h"
 
 #include "credentials.h"
+#include "remote-cert.h"
 #include "unit.h"
 
 static struct credentials cred = {
@@ -21,8 +22,13 @@ static struct credentials cred = {
     .digest = "0123456789abcdef0123456789abcdef",
 };
 
+static struct remote_cert certs[] = {
+    { .ref_cnt = 1, .name = "ch2", .pem = "pem" },
+    { .ref_cnt = 1, .name = "ch2", .pem = "other" },
+};
+
 /* Adds a tunnel to 'peers' and returns the name of its peer, or the error,
- * which the caller frees. */
+ * which the caller frees.  'value' may have another option behind a blank. */
 static char *
 add(struct peers *peers, const char *name, const char *type,
     const char *local, const char *remote, const char *option,
@@ -33,13 +39,22 @@ add(struct peers *peers, const char *name, const char *type,
 
     smap_add(&smap, "remote_ip", remote);
     smap_add(&smap, "local_ip", local);
-    smap_add(&smap, option, value);
+    smap_add_nocopy(&smap, xstrdup(option),
+                    xmemdup0(value, strcspn(value, " ")));
+    if (strchr(value, ' ')) {
+        const char *p = strchr(value, ' ') + 1;
+        size_t n = strcspn(p, "=");
+
+        smap_add_nocopy(&smap, xmemdup0(p, n), xstrdup(p + n + 1));
+    }
     if (port) {
         smap_add(&smap, "dst_port", port);
     }
     struct tunnel *t = tunnel_parse(name, type, &smap);
     CHECK_STRING(t->error, NULL);
-    struct peer *peer = peers_add_tunnel(peers, t, &t->local, &cred, &error);
+    struct peer *peer = peers_add_tunnel(
+        peers, t, &t->local, &cred,
+        strcmp(value, "/other") ? &certs[0] : &certs[1], &error);
     smap_destroy(&smap);
     tunnel_destroy(t);
     return peer ? xstrdup(peer->name) : error;
@@ -113,10 +128,16 @@ test_names(void)
         name_alone(L, "10.0.0.3", "remote_name", "ch2"),
         name_alone(L, R, "remote_name", "ch3"),
         name_alone(L, R, "psk", "x"),
+        name_alone(L, R, "remote_cert", "/this"),
+        name_alone(L, R, "remote_cert", "/other"),
+        name_alone(L, R, "remote_name", "ch2 ipsec_encap=yes"),
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         CHECK(strcmp(base, names[i]));
+        for (size_t j = 0; j < i; j++) {
+            CHECK(strcmp(names[i], names[j]));
+        }
     }
     char *other_psk = name_alone(L, R, "psk", "y");
     CHECK_STRING(other_psk, names[3]);
@@ -157,6 +178,28 @@ test_conflict(void)
     error = add(&peers, "fourth", "geneve", L, "10.0.0.3", "psk", "y", NULL);
     CHECK_STRING(error, "tunnel third to the same address has another psk: "
                  "make both the same, or remove one of them");
+    free(error);
+
+    free(add(&peers, "fifth", "geneve", L, "10.0.0.4", "remote_cert", "/this",
+             NULL));
+    error = add(&peers, "sixth", "geneve", L, "10.0.0.4", "remote_cert",
+                "/other", NULL);
+    CHECK_STRING(error, "tunnel fifth to the same address has another "
+                 "remote_cert: make both the same, or remove one of them");
+    free(error);
+    error = add(&peers, "sixth", "vxlan", L, "10.0.0.4", "remote_cert",
+                "/this ipsec_encap=yes", NULL);
+    CHECK_STRING(error, "tunnel fifth to the same address has other ipsec_* "
+                 "options for IKE: make both the same, or remove one of them");
+    free(error);
+    error = add(&peers, "sixth", "geneve", L, "10.0.0.4", "remote_cert",
+                "/this ipsec_replay_window=64", NULL);
+    CHECK_STRING(error, "tunnel fifth to the same address has other ipsec_* "
+                 "options for ESP: make both the same, or remove one of them");
+    free(error);
+    error = add(&peers, "sixth", "vxlan", L, "10.0.0.4", "remote_cert",
+                "/this ipsec_replay_window=64", NULL);
+    CHECK(!strncmp(error, "ovs-", 4));
     free(error);
     peers_destroy(&peers);
 }

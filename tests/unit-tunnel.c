@@ -69,6 +69,7 @@ test_values(void)
     t = parse("ip6gre", "remote_ip=fd00::2 psk=x dst_port=nonsense");
     CHECK_STRING(t->error, NULL);
     CHECK(t->type->proto == IPPROTO_GRE);
+    CHECK(t->auth == TUNNEL_AUTH_PSK);
     CHECK(!t->port);
     tunnel_destroy(t);
 }
@@ -92,7 +93,9 @@ test_differ(void)
         { "geneve", "remote_ip=10.0.0.2 dst_port=6082 remote_name=ch2" },
         { "geneve", "remote_ip=10.0.0.2 psk=ch2" },
         { "geneve", "remote_ip=10.0.0.2 psk=ch3" },
-        { "geneve", "remote_ip=10.0.0.2 remote_cert=ch2" },
+        { "geneve", "remote_ip=10.0.0.2 remote_cert=/ch2" },
+        { "geneve", "remote_ip=10.0.0.2 remote_cert=/ch3" },
+        { "geneve", "remote_ip=10.0.0.2 remote_cert=/ch2 remote_name=ch2" },
         { "geneve", "remote_ip=10.0.0.2 remote_name=ch2 ipsec_esp=aes128-sha256" },
     };
 
@@ -107,6 +110,17 @@ test_differ(void)
             tunnel_destroy(b);
         }
     }
+}
+
+static void
+test_auth(void)
+{
+    struct tunnel *t = parse("geneve", "remote_ip=10.0.0.2 remote_name=ch2 "
+                             "remote_cert=/ch2.pem");
+
+    CHECK_STRING(t->error, NULL);
+    CHECK(t->auth == TUNNEL_AUTH_CERT);
+    tunnel_destroy(t);
 }
 
 static void
@@ -153,8 +167,15 @@ test_errors(void)
                 "options:remote_name=\"*\" has a character other than "
                 "letters, digits, '.', '_' and '-' (byte 0x2a at 0)");
     check_error("remote_ip=10.0.0.2 psk=x remote_name=ch2",
-                "more than one of options:psk, options:remote_cert and "
-                "options:remote_name is set: keep one");
+                "options:psk and options:remote_name are both set: keep one");
+    check_error("remote_ip=10.0.0.2 psk=x remote_cert=/x remote_name=ch2",
+                "options:psk and options:remote_cert are both set: keep one");
+    check_error("remote_ip=10.0.0.2 remote_cert=x.pem",
+                "options:remote_cert=\"x.pem\" is not the path of a file, "
+                "from / on");
+    check_error("remote_ip=10.0.0.2 ipsec_encap=yes",
+                "nothing says how the peer authenticates: set "
+                "options:remote_name, options:remote_cert or options:psk");
     check_error("remote_ip=10.0.0.2 psk=x ipsec_b=1 ipsec_a=1",
                 "options has \"ipsec_a\", which is not one of the settings "
                 "that a tunnel may have, listed in ovs-monitor-ipsec(8): "
@@ -195,6 +216,7 @@ unit_tunnel(void)
 {
     test_values();
     test_differ();
+    test_auth();
     test_same();
     test_errors();
     test_secret();

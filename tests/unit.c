@@ -21,6 +21,7 @@ static const struct {
     { "chassis-name", unit_chassis_name },
     { "credentials", unit_credentials },
     { "peer", unit_peer },
+    { "remote-cert", unit_remote_cert },
     { "strongswan", unit_strongswan },
     { "tunnel", unit_tunnel },
     { "tunnel-id", unit_tunnel_id },

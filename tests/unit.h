@@ -19,6 +19,7 @@ typedef void unit_test_func(void);
 unit_test_func unit_chassis_name;
 unit_test_func unit_credentials;
 unit_test_func unit_peer;
+unit_test_func unit_remote_cert;
 unit_test_func unit_strongswan;
 unit_test_func unit_tunnel;
 unit_test_func unit_tunnel_id;
