@@ -75,7 +75,12 @@ tests/pki/done: utilities/ovs-pki
 	$(AM_V_GEN)rm -rf tests/pki && $(MKDIR_P) tests/pki && cd tests/pki && \
 	pki='../../utilities/ovs-pki --dir=. --log=ovs-pki.log' && \
 	{ $$pki init && $$pki --bits=2048 --unique req+sign left && \
-	  $$pki --bits=2048 --unique req+sign right; } >output 2>&1 && \
+	  $$pki --bits=2048 --unique req+sign right && \
+	  $(MKDIR_P) self && cd self && pki="../$$pki" && \
+	  for name in left right; do \
+	      $$pki -k ec --unique req $$name && \
+	      $$pki -k ec --unique self-sign $$name || exit; \
+	  done && cd ..; } >output 2>&1 && \
 	touch done || { cat tests/pki/output output 2>/dev/null; exit 1; }
 
 # How long one of them may take, if it asks for nothing else.

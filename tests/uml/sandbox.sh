@@ -310,7 +310,7 @@ tunnel_remove () {
     on "$1" ovs-vsctl del-port br-int "$2"
 }
 
-# link_add LINK LEFT RIGHT TYPE ca|psk|none 4|6 [OPTION=VALUE...]: a port
+# link_add LINK LEFT RIGHT TYPE ca|cert|psk|none 4|6 [OPTION=VALUE...]: a port
 # pLINK on each of two chassis, and between these, and these only, a tunnel
 # tunLINK with that authentication, over IPv4 or IPv6.
 link_add () {
@@ -326,6 +326,7 @@ link_end () {
     shift 6
     case $_auth in
     ca) set -- "$@" "remote_name=$_there" ;;
+    cert) set -- "$@" "remote_cert=$SANDBOX_PKI/self/$_there-cert.pem" ;;
     psk) set -- "$@" "psk=swordfish" ;;
     none) ;;
     *) complain "no authentication '$_auth'"; return 1 ;;
@@ -375,6 +376,17 @@ creds_ca_one () {
         other_config:certificate="$SANDBOX_PKI/$1-cert.pem" \
         other_config:private_key="$SANDBOX_PKI/$1-privkey.pem" \
         other_config:ca_cert="$SANDBOX_PKI/switchca/cacert.pem"
+}
+
+# creds_cert NAME...: the same with certificates that nobody else signed.
+creds_cert () {
+    each "$@" -- creds_cert_one
+}
+
+creds_cert_one () {
+    on "$1" ovs-vsctl --no-wait set Open_vSwitch . \
+        other_config:certificate="$SANDBOX_PKI/self/$1-cert.pem" \
+        other_config:private_key="$SANDBOX_PKI/self/$1-privkey.pem"
 }
 
 ## OVN.
