@@ -68,6 +68,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/strongswan-sweep.c \
 	ipsec/strongswan-sweep.h \
 	ipsec/strongswan-sync.c \
+	ipsec/strongswan-watch.c \
+	ipsec/strongswan-watch.h \
 	ipsec/swanctl-conf.c \
 	ipsec/swanctl-conf.h \
 	ipsec/swanctl-text.c \

@@ -44,6 +44,7 @@
 #include "strongswan-sa.h"
 #include "strongswan-session.h"
 #include "strongswan-sweep.h"
+#include "strongswan-watch.h"
 #include "swanctl-conf.h"
 
 VLOG_DEFINE_THIS_MODULE(ike_strongswan);
@@ -64,6 +65,9 @@ static const char *const failure_words[] = {
     "peer not responding", "no acceptable", "no matching peer config",
     "constraint check failed", "failed to establish", "unable to install",
 };
+
+/* After these words of charon's log stands the name of a connection. */
+#define LOADED_WORDS " vici connection: "
 
 static struct strongswan *
 strongswan_cast(const struct ike *ike)
@@ -208,6 +212,30 @@ tells_failure(const char *text)
     return false;
 }
 
+/* Takes in what charon's log says of a configuration being loaded, which is
+ * all that tells when somebody else does it, with `swanctl --load-all` say.
+ * What that has changed, or brought back, is changed again. */
+static void
+handle_loaded_log(struct strongswan *s, const char *text)
+{
+    const char *name = strstr(text, LOADED_WORDS);
+    struct strongswan_conn *conn;
+
+    if (!name || !strongswan_is_ours(name + strlen(LOADED_WORDS))) {
+        return;
+    }
+    conn = strongswan_conn_get(&s->conns, name + strlen(LOADED_WORDS));
+    if (conn->n_unheard) {
+        conn->n_unheard--;
+        return;
+    }
+    VLOG_INFO_RL(&rl, "%s: somebody else has loaded the connection: loading "
+                 "it again", strongswan_conn_label(conn));
+    conn->changed = true;
+    conn->removal = STRONGSWAN_KEPT;
+    strongswan_conn_touch(&s->conns, conn);
+}
+
 /* Keeps the words of charon's log that tell why 'conn' does not come up. */
 static void
 handle_log(struct strongswan *s, const struct section *body)
@@ -216,6 +244,9 @@ handle_log(struct strongswan *s, const struct section *body)
     const char *text = section_get(body, "msg");
     struct strongswan_conn *conn = NULL;
 
+    if (text) {
+        handle_loaded_log(s, text);
+    }
     if (strongswan_is_ours(name)) {
         conn = strongswan_conn_find(&s->conns, name);
     }
@@ -380,6 +411,7 @@ strongswan_open(const struct ike_options *options, struct ike **ikep)
     s->session = strongswan_session_open(options->socket);
     s->files = swanctl_conf_open(options->dir);
     s->sweep = strongswan_sweep_create();
+    s->watch = strongswan_watch_create();
     strongswan_conns_init(&s->conns);
     *ikep = &s->up;
     return 0;
@@ -394,6 +426,7 @@ strongswan_close(struct ike *ike)
     strongswan_session_close(s->session);
     swanctl_conf_close(s->files);
     strongswan_sweep_destroy(s->sweep);
+    strongswan_watch_destroy(s->watch);
     credentials_unref(s->key);
     credentials_unref(s->filed);
     free(s);
@@ -456,6 +489,7 @@ strongswan_run(struct ike *ike)
     receive(s, deadline);
     strongswan_conns_run(&s->conns, time_msec());
     run_sweep(s);
+    strongswan_watch_run(s->watch, &s->conns, time_msec());
     run_file_waiters(s);
     run_todo(s, deadline);
 }
@@ -468,6 +502,7 @@ strongswan_wait(struct ike *ike)
     strongswan_session_wait(s->session);
     swanctl_conf_wait(s->files);
     strongswan_sweep_wait(s->sweep);
+    strongswan_watch_wait(s->watch, &s->conns);
     strongswan_conns_wait(&s->conns);
 }
 

@@ -19,6 +19,7 @@ struct credentials;
 struct strongswan_msg;
 struct strongswan_session;
 struct strongswan_sweep;
+struct strongswan_watch;
 struct swanctl_conf;
 
 struct strongswan {
@@ -26,6 +27,7 @@ struct strongswan {
     struct strongswan_session *session;
     struct swanctl_conf *files;
     struct strongswan_sweep *sweep;
+    struct strongswan_watch *watch;
     struct strongswan_conns conns;
     struct credentials *key;    /* Whose key charon has, or null. */
     struct credentials *filed;  /* Which ones are in 'files', or null. */

@@ -213,12 +213,21 @@ strongswan_conn_for_vici(const struct peer *peer)
     return conns;
 }
 
+/* Returns the name of the secret of connection 'conn', which the caller
+ * frees.  swanctl uses the name that it has in the file as its id, and unloads
+ * those that it has no file for. */
+char *
+strongswan_shared_id(const char *conn)
+{
+    return xasprintf(STRONGSWAN_SHARED_PREFIX"%s", conn);
+}
+
 /* swanctl takes 0x as the mark of hexadecimal, also within quotes, so that is
  * the one form in which any secret can be written. */
 static void
 put_file_secret(struct section *root, const struct peer *peer)
 {
-    char *section_name = xasprintf("ike-%s", peer->name);
+    char *section_name = strongswan_shared_id(peer->name);
     struct section *secret = section_add(section_add(root, "secrets"),
                                          section_name);
     char *local = address_string(&peer->local);
@@ -263,8 +272,11 @@ strongswan_shared(const struct peer *peer)
     char *local = address_string(&peer->local);
     char *remote = address_string(&peer->remote);
 
-    section_put(args, "id", peer->name);
+    char *id = strongswan_shared_id(peer->name);
+
+    section_put(args, "id", id);
     section_put(args, "type", "IKE");
+    free(id);
     section_put(args, "data", peer->psk);
 
     struct section *owners = section_add_list(args, "owners");

@@ -24,6 +24,10 @@ struct section *strongswan_conn_for_vici(const struct peer *);
 struct section *strongswan_conn_for_file(const struct peer *,
                                          const struct swanctl_conf *files);
 
+/* A connection's secret has this and the connection's name as its id. */
+#define STRONGSWAN_SHARED_PREFIX "ike-"
+char *strongswan_shared_id(const char *conn);
+
 /* load-shared and load-key messages. */
 struct section *strongswan_shared(const struct peer *);
 struct section *strongswan_key(const struct peer *);

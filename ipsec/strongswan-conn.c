@@ -26,6 +26,7 @@ strongswan_conns_init(struct strongswan_conns *conns)
     hmap_init(&conns->by_pair);
     ovs_list_init(&conns->todo);
     ovs_list_init(&conns->file_waiters);
+    ovs_list_init(&conns->suspects);
     heap_init(&conns->timers);
 }
 
@@ -71,6 +72,7 @@ strongswan_conn_get(struct strongswan_conns *conns, const char *name)
         sset_init(&conn->children);
         strongswan_sas_init(&conn->sas);
         ovs_list_init(&conn->todo);
+        ovs_list_init(&conn->suspect);
         hmap_insert(&conns->by_name, &conn->node, hash_string(name, 0));
         conns->n_removing++;
         strongswan_conn_touch(conns, conn);
@@ -128,17 +130,27 @@ strongswan_conn_set_pair(struct strongswan_conns *conns,
     conn->has_pair = true;
 }
 
-#define FOR_EACH_OF_PAIR(OTHER, CONN, CONNS)                                \
-    HMAP_FOR_EACH_WITH_HASH (OTHER, pair_node,                              \
-                             hash_pair(&(CONN)->local, &(CONN)->remote),    \
-                             &(CONNS)->by_pair)                             \
-        if ((CONN)->has_pair && is_same_pair(OTHER, CONN))
+#define FOR_EACH_OF_PAIR(CONN, LOCAL, REMOTE, CONNS)                    \
+    HMAP_FOR_EACH_WITH_HASH (CONN, pair_node, hash_pair(LOCAL, REMOTE), \
+                             &(CONNS)->by_pair)                         \
+        if (ipv6_addr_equals(&(CONN)->local, LOCAL)                     \
+            && ipv6_addr_equals(&(CONN)->remote, REMOTE))
 
-static bool
-is_same_pair(const struct strongswan_conn *a, const struct strongswan_conn *b)
+/* Returns the connection that is wished for between 'local' and 'remote', or
+ * null. */
+struct strongswan_conn *
+strongswan_conn_between(const struct strongswan_conns *conns,
+                        const struct in6_addr *local,
+                        const struct in6_addr *remote)
 {
-    return (ipv6_addr_equals(&a->local, &b->local)
-            && ipv6_addr_equals(&a->remote, &b->remote));
+    struct strongswan_conn *conn;
+
+    FOR_EACH_OF_PAIR (conn, local, remote, conns) {
+        if (conn->wish) {
+            return conn;
+        }
+    }
+    return NULL;
 }
 
 /* Returns the connection that is wished for between the hosts of 'conn', for
@@ -147,14 +159,9 @@ struct strongswan_conn *
 strongswan_conn_successor(const struct strongswan_conns *conns,
                           const struct strongswan_conn *conn)
 {
-    struct strongswan_conn *other;
-
-    FOR_EACH_OF_PAIR (other, conn, conns) {
-        if (other->wish) {
-            return other;
-        }
-    }
-    return NULL;
+    return (conn->has_pair
+            ? strongswan_conn_between(conns, &conn->local, &conn->remote)
+            : NULL);
 }
 
 /* Has the connections looked at that wait for 'conn' to take their place. */
@@ -164,7 +171,10 @@ strongswan_conn_touch_predecessors(struct strongswan_conns *conns,
 {
     struct strongswan_conn *other;
 
-    FOR_EACH_OF_PAIR (other, conn, conns) {
+    if (!conn->has_pair) {
+        return;
+    }
+    FOR_EACH_OF_PAIR (other, &conn->local, &conn->remote, conns) {
         if (!other->wish && other != conn) {
             strongswan_conn_touch(conns, other);
         }
@@ -184,6 +194,7 @@ strongswan_conn_destroy(struct strongswan_conns *conns,
     forget_pair(conns, conn);
     hmap_remove(&conns->by_name, &conn->node);
     ovs_list_remove(&conn->todo);
+    ovs_list_remove(&conn->suspect);
     strongswan_sas_uninit(&conn->sas);
     peer_destroy(conn->wish);
     peer_destroy(conn->gone);
@@ -209,6 +220,8 @@ strongswan_conn_reset(struct strongswan_conns *conns,
     conn->query = STRONGSWAN_QUERY_IDLE;
     conn->changed = true;
     conn->removal = STRONGSWAN_KEPT;
+    conn->check_kernel = false;
+    conn->mended = conn->n_unheard = 0;
     memset(&conn->attempt, 0, sizeof conn->attempt);
     sset_clear(&conn->children);
     strongswan_conn_set_psk(conn, NULL);
@@ -300,6 +313,55 @@ strongswan_conn_want_query(struct strongswan_conns *conns,
         conn->query = STRONGSWAN_QUERY_WANTED;
     }
     strongswan_conn_touch(conns, conn);
+}
+
+/* Has the kernel asked for the SAs of 'conn' when charon has been asked for
+ * them at 'until', in ms, which is not before that of an earlier one. */
+void
+strongswan_conn_suspect(struct strongswan_conns *conns,
+                        struct strongswan_conn *conn, long long int until)
+{
+    if (ovs_list_is_empty(&conn->suspect)) {
+        ovs_list_push_back(&conns->suspects, &conn->suspect);
+        conn->suspect_until = until;
+    }
+}
+
+static struct strongswan_conn *
+first_suspect(const struct strongswan_conns *conns)
+{
+    return (ovs_list_is_empty(&conns->suspects)
+            ? NULL
+            : CONTAINER_OF(ovs_list_front(&conns->suspects),
+                           struct strongswan_conn, suspect));
+}
+
+/* Has charon asked for the SAs of the suspects whose time has come by 'now',
+ * in ms. */
+void
+strongswan_conns_run_suspects(struct strongswan_conns *conns,
+                              long long int now)
+{
+    struct strongswan_conn *conn;
+
+    while ((conn = first_suspect(conns)) && conn->suspect_until <= now) {
+        ovs_list_remove(&conn->suspect);
+        ovs_list_init(&conn->suspect);
+        conn->check_kernel = true;
+        strongswan_conn_want_query(conns, conn);
+    }
+}
+
+/* Wakes the poll loop when strongswan_conns_run_suspects() has something to
+ * do. */
+void
+strongswan_conns_wait_suspects(const struct strongswan_conns *conns)
+{
+    const struct strongswan_conn *conn = first_suspect(conns);
+
+    if (conn) {
+        poll_timer_wait_until(conn->suspect_until);
+    }
 }
 
 /* The heap gives the largest first. */

@@ -73,6 +73,14 @@ struct strongswan_conn {
     bool sas_known;             /* 'sas' is what list-sas told. */
     struct strongswan_sas sas;
     struct strongswan_attempt attempt;
+    struct ovs_list suspect;    /* In its 'suspects', or empty. */
+    long long int suspect_until; /* ms; of one in there. */
+    bool check_kernel;          /* 'sas' should be compared with the
+                                 * kernel's. */
+    unsigned int mended;        /* How often in a row the kernel's were
+                                 * missing. */
+    unsigned int n_unheard;     /* load-conns of ours of which charon's log
+                                 * has not told yet. */
     bool initiating;            /* Counted in 'n_initiating'. */
     char *error;
 };
@@ -82,6 +90,7 @@ struct strongswan_conns {
     struct hmap by_pair;        /* Those whose hosts are known. */
     struct ovs_list todo;       /* Those to look at. */
     struct ovs_list file_waiters; /* Likewise, when the file is written. */
+    struct ovs_list suspects;   /* Those that may have lost SAs, by time. */
     struct heap timers;         /* Those to ask charon about. */
     size_t n_initiating;
     size_t n_removing;          /* Those without a wish. */
@@ -106,6 +115,9 @@ void strongswan_conn_reset(struct strongswan_conns *,
 
 void strongswan_conn_set_wish(struct strongswan_conns *,
                               struct strongswan_conn *, const struct peer *);
+struct strongswan_conn *strongswan_conn_between(
+    const struct strongswan_conns *, const struct in6_addr *local,
+    const struct in6_addr *remote);
 void strongswan_conn_set_error(struct strongswan_conn *, const char *error);
 void strongswan_conn_set_psk(struct strongswan_conn *, const char *psk);
 void strongswan_conn_set_initiating(struct strongswan_conns *,
@@ -127,6 +139,11 @@ void strongswan_conn_touch_first(struct strongswan_conns *,
                                  struct strongswan_conn *);
 void strongswan_conn_want_query(struct strongswan_conns *,
                                 struct strongswan_conn *);
+void strongswan_conn_suspect(struct strongswan_conns *,
+                             struct strongswan_conn *, long long int until);
+void strongswan_conns_run_suspects(struct strongswan_conns *,
+                                   long long int now);
+void strongswan_conns_wait_suspects(const struct strongswan_conns *);
 void strongswan_conn_wait_for_file(struct strongswan_conns *,
                                    struct strongswan_conn *);
 void strongswan_conn_set_timer(struct strongswan_conns *,

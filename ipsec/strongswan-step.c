@@ -9,6 +9,7 @@
 #include "ike-strongswan.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "openvswitch/vlog.h"
@@ -25,6 +26,7 @@
 #include "strongswan-sa.h"
 #include "strongswan-session.h"
 #include "strongswan-sweep.h"
+#include "strongswan-watch.h"
 #include "swanctl-conf.h"
 
 VLOG_DEFINE_THIS_MODULE(strongswan_step);
@@ -37,6 +39,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 /* How long, in ms, the SAs of a connection that has been changed go on while
  * the new one does not come up, because the peer has not been changed yet. */
 #define SUCCESSOR_WAIT 300000
+
+/* How long, in ms, mending what the kernel has lost may take. */
+#define MEND_WAIT 3000
 
 /* How long, in ms, the peer may take to begin what it sends by the new
  * connection after we have. */
@@ -96,6 +101,7 @@ load(struct strongswan *s, struct strongswan_conn *conn)
     for (size_t i = 0; i < peer->n_children; i++) {
         sset_add(&conn->children, peer->children[i].name);
     }
+    conn->n_unheard++;
     conn->load = STRONGSWAN_LOADING;
     conn->changed = false;
     memset(&conn->attempt, 0, sizeof conn->attempt);
@@ -182,11 +188,49 @@ set_working(struct strongswan *s, struct strongswan_conn *conn, bool sending,
                            : time_msec());
 }
 
+/* Mends what the kernel has lost.  A rekey makes new SAs; policies come only
+ * with the whole.  When that is done, or has not helped, the kernel is asked
+ * again. */
+static void
+check_kernel(struct strongswan *s, struct strongswan_conn *conn)
+{
+    struct svec no_sa = SVEC_EMPTY_INITIALIZER;
+    struct svec no_policy = SVEC_EMPTY_INITIALIZER;
+    const char *id;
+    size_t i;
+
+    conn->check_kernel = false;
+    strongswan_watch_check(conn, &no_sa, &no_policy);
+    if (conn->mended) {
+        svec_append(&no_policy, &no_sa);
+        svec_clear(&no_sa);
+    }
+    SVEC_FOR_EACH (i, id, &no_sa) {
+        VLOG_WARN_RL(&rl, "%s: somebody has deleted SAs in the kernel: "
+                     "rekeying %s", strongswan_conn_label(conn), id);
+        strongswan_send(s->session, STRONGSWAN_OTHER, conn->name, "rekey",
+                        strongswan_args("child-id", id, NULL));
+    }
+    terminate_ids(s, conn, "child-id", "a CHILD_SA that somebody has deleted "
+                  "in the kernel", &no_policy);
+    if (svec_is_empty(&no_sa) && svec_is_empty(&no_policy)) {
+        conn->mended = 0;
+    } else {
+        conn->mended++;
+        strongswan_conn_suspect(&s->conns, conn, time_msec() + MEND_WAIT);
+    }
+    svec_destroy(&no_sa);
+    svec_destroy(&no_policy);
+}
+
 static void
 judge(struct strongswan *s, struct strongswan_conn *conn)
 {
     struct strongswan_verdict verdict;
 
+    if (conn->check_kernel) {
+        check_kernel(s, conn);
+    }
     strongswan_verdict_init(&verdict);
     strongswan_judge(conn->wish, &conn->sas, &conn->attempt, time_msec(),
                      &verdict);
@@ -231,6 +275,7 @@ static void
 send_unload(struct strongswan *s, struct strongswan_conn *conn)
 {
     const char *child;
+    char *id;
 
     conn->removal = STRONGSWAN_UNLOAD_SENT;
     strongswan_conn_set_initiating(&s->conns, conn, false);
@@ -241,8 +286,10 @@ send_unload(struct strongswan *s, struct strongswan_conn *conn)
     }
     strongswan_send(s->session, STRONGSWAN_OTHER, conn->name, "unload-conn",
                     strongswan_args("name", conn->name, NULL));
+    id = strongswan_shared_id(conn->name);
     strongswan_send(s->session, STRONGSWAN_OTHER, conn->name, "unload-shared",
-                    strongswan_args("id", conn->name, NULL));
+                    strongswan_args("id", id, NULL));
+    free(id);
     strongswan_conn_set_psk(conn, NULL);
     conn->load = STRONGSWAN_UNLOADED;
     strongswan_files_remove(s->files, conn->name);

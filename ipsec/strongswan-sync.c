@@ -9,12 +9,15 @@
 
 #include "ike-strongswan.h"
 
+#include <string.h>
+
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
 
 #include "peer.h"
 #include "section.h"
+#include "strongswan-conf.h"
 #include "strongswan-sa.h"
 #include "strongswan-session.h"
 
@@ -65,6 +68,17 @@ find_orphans(struct strongswan *s, const struct section *body)
     }
 }
 
+/* Returns the name of the connection that a secret called 'id' is for, or null
+ * if it is not one of ours. */
+static const char *
+secret_owner(const char *id)
+{
+    size_t len = strlen(STRONGSWAN_SHARED_PREFIX);
+
+    return (id && !strncmp(id, STRONGSWAN_SHARED_PREFIX, len)
+            && strongswan_is_ours(id + len) ? id + len : NULL);
+}
+
 static void
 find_orphan_shared(struct strongswan *s, const struct section *body)
 {
@@ -75,8 +89,9 @@ find_orphan_shared(struct strongswan *s, const struct section *body)
         return;
     }
     SECTION_FOR_EACH (item, keys) {
-        if (strongswan_is_ours(item->data)
-            && !strongswan_conn_find(&s->conns, item->data)) {
+        const char *name = secret_owner(item->data);
+
+        if (name && !strongswan_conn_find(&s->conns, name)) {
             strongswan_send(s->session, STRONGSWAN_OTHER, NULL,
                             "unload-shared",
                             strongswan_args("id", item->data, NULL));

@@ -445,26 +445,49 @@ xfrm_policy_dump(struct xfrm_policy **policies, size_t *n)
 
 /* SAs. */
 
-/* Deletes the SA with the destination, protocol and SPI of 'sa'.  Returns 0
- * also if there is none.  One without an SPI cannot be named: EINVAL. */
-int
-xfrm_sa_delete(const struct xfrm_sa *sa)
+/* struct xfrm_usersa_id. */
+static struct ofpbuf *
+encode_sa_id(uint16_t type, const struct xfrm_sa *sa)
 {
-    struct ofpbuf *request;
+    struct ofpbuf *msg = request_create(type);
     struct xfrm_usersa_id id;
 
-    if (!sa->spi) {
-        return EINVAL;
-    }
     memset(&id, 0, sizeof id);
     encode_addr(&id.daddr, &sa->dst, sa->family);
     id.spi = htonl(sa->spi);
     id.family = sa->family;
     id.proto = sa->proto;
-    request = request_create(XFRM_MSG_DELSA);
-    nl_msg_put(request, &id, sizeof id);
+    nl_msg_put(msg, &id, sizeof id);
+    return msg;
+}
 
-    int error = transact(request, NULL);
+/* Returns 0 if there is an SA with the destination, protocol and SPI of 'sa',
+ * ESRCH if there is none. */
+int
+xfrm_sa_exists(const struct xfrm_sa *sa)
+{
+    struct ofpbuf *reply;
+    int error = transact(encode_sa_id(XFRM_MSG_GETSA, sa), &reply);
+
+    if (reply) {
+        /* It has brought its keys along. */
+        explicit_bzero(reply->base, reply->allocated);
+    }
+    ofpbuf_delete(reply);
+    return error;
+}
+
+/* Deletes the SA with the destination, protocol and SPI of 'sa'.  Returns 0
+ * also if there is none.  One without an SPI cannot be named: EINVAL. */
+int
+xfrm_sa_delete(const struct xfrm_sa *sa)
+{
+    int error;
+
+    if (!sa->spi) {
+        return EINVAL;
+    }
+    error = transact(encode_sa_id(XFRM_MSG_DELSA, sa), NULL);
     return error == ESRCH ? 0 : error;
 }
 

@@ -88,6 +88,7 @@ struct xfrm_sa {
     bool larval;                /* Without algorithms: still negotiating. */
 };
 
+int xfrm_sa_exists(const struct xfrm_sa *);
 int xfrm_sa_delete(const struct xfrm_sa *);
 int xfrm_sa_dump(struct xfrm_sa **sas, size_t *n);
 

@@ -106,6 +106,7 @@ tests_unit_SOURCES = \
 	tests/unit-peer.c \
 	tests/unit-remote-cert.c \
 	tests/unit-strongswan.c \
+	tests/unit-strongswan-watch.c \
 	tests/unit-tunnel.c \
 	tests/unit-tunnel-id.c \
 	tests/unit-tunnel-options.c \

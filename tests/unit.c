@@ -23,6 +23,7 @@ static const struct {
     { "peer", unit_peer },
     { "remote-cert", unit_remote_cert },
     { "strongswan", unit_strongswan },
+    { "strongswan-watch", unit_strongswan_watch },
     { "tunnel", unit_tunnel },
     { "tunnel-id", unit_tunnel_id },
     { "tunnel-options", unit_tunnel_options },
