@@ -34,6 +34,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/ike.h \
 	ipsec/drain.c \
 	ipsec/drain.h \
+	ipsec/json-ascii.c \
+	ipsec/json-ascii.h \
 	ipsec/monitor.c \
 	ipsec/monitor.h \
 	ipsec/peer.c \

@@ -7,12 +7,35 @@
 
 #include "quote.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
 
-#define MAX_QUOTED 80           /* In bytes; more says nothing more. */
+/* In bytes; more says nothing more. */
+#define MAX_QUOTED 80
+#define MAX_PRINTABLE 512
+
+/* Appends the first 'max' bytes of 'text' to 'ds', each that is no printable
+ * ASCII character or is in 'special' as \xHH.  Returns true if that is not
+ * all. */
+static bool
+put_escaped(struct ds *ds, const char *text, size_t max, const char *special)
+{
+    size_t n = strnlen(text, max);
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = text[i];
+
+        if (c < 0x20 || c >= 0x7f || strchr(special, c)) {
+            ds_put_format(ds, "\\x%02x", c);
+        } else {
+            ds_put_char(ds, c);
+        }
+    }
+    return text[n] != '\0';
+}
 
 /* Appends 'text' to 'ds' in double quotes, in a form that stays on one line
  * and that no terminal or log takes for anything else: at most 80 bytes,
@@ -20,17 +43,18 @@
 void
 put_quoted(struct ds *ds, const char *text)
 {
-    size_t n = strnlen(text, MAX_QUOTED);
-
     ds_put_char(ds, '"');
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = text[i];
+    ds_put_cstr(ds, put_escaped(ds, text, MAX_QUOTED, "\"\\")
+                ? "\"..." : "\"");
+}
 
-        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
-            ds_put_format(ds, "\\x%02x", c);
-        } else {
-            ds_put_char(ds, c);
-        }
+/* Appends 'text' to 'ds' without quotes, in a form that stays on one line and
+ * has no effect on a terminal: for names and values that people know, and for
+ * sentences. */
+void
+put_printable(struct ds *ds, const char *text)
+{
+    if (put_escaped(ds, text, MAX_PRINTABLE, "")) {
+        ds_put_cstr(ds, "...");
     }
-    ds_put_cstr(ds, text[n] ? "\"..." : "\"");
 }

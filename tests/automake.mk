@@ -9,6 +9,7 @@ TESTSUITE_AT = \
 	tests/macros.at \
 	tests/ipsec-macros.at \
 	tests/ovs-monitor-ipsec.at \
+	tests/ovs-monitor-ipsec-ctl.at \
 	tests/ovn-macros.at \
 	tests/lib.at \
 	tests/ipsec.at \
@@ -105,6 +106,7 @@ tests_unit_SOURCES = \
 	tests/unit-x509.c \
 	tests/unit-peer.c \
 	tests/unit-remote-cert.c \
+	tests/unit-quote.c \
 	tests/unit-strongswan.c \
 	tests/unit-strongswan-watch.c \
 	tests/unit-tunnel.c \

@@ -22,6 +22,7 @@ static const struct {
     { "credentials", unit_credentials },
     { "peer", unit_peer },
     { "remote-cert", unit_remote_cert },
+    { "quote", unit_quote },
     { "strongswan", unit_strongswan },
     { "strongswan-watch", unit_strongswan_watch },
     { "tunnel", unit_tunnel },

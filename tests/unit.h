@@ -20,6 +20,7 @@ unit_test_func unit_chassis_name;
 unit_test_func unit_credentials;
 unit_test_func unit_peer;
 unit_test_func unit_remote_cert;
+unit_test_func unit_quote;
 unit_test_func unit_strongswan;
 unit_test_func unit_strongswan_watch;
 unit_test_func unit_tunnel;
