@@ -88,6 +88,10 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/vici-conn.h \
 	ipsec/vici.c \
 	ipsec/vici.h \
+	ipsec/xfrm-format.c \
+	ipsec/xfrm-format.h \
+	ipsec/xfrm-table.c \
+	ipsec/xfrm-table.h \
 	ipsec/xfrm.c \
 	ipsec/xfrm.h
 

@@ -244,7 +244,7 @@ guard_handle_event(struct guard *guard, const struct xfrm_event *event)
 {
     switch (event->type) {
     case XFRM_ACQUIRE:
-        if (event->acquire.policy.ts.user == GUARD_USER) {
+        if (guard_owns(&event->acquire.policy)) {
             guard_queue_acquire(guard, &event->acquire);
         }
         break;
@@ -816,4 +816,11 @@ guard_get_error(const struct guard *guard)
     return (guard->error ? guard->error
             : guard->store ? guard_store_get_error(guard->store)
             : NULL);
+}
+
+/* Returns true if 'policy', from the kernel, is one of the guard's. */
+bool
+guard_owns(const struct xfrm_policy *policy)
+{
+    return policy->ts.user == GUARD_USER;
 }

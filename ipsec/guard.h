@@ -35,6 +35,7 @@
 
 struct bypasses;
 struct guard;
+struct xfrm_policy;
 
 /* Traffic that waits for an SA. */
 struct guard_acquire {
@@ -56,6 +57,7 @@ bool guard_was_guarded(const struct guard *, const struct guard_selector *);
 const struct bypasses *guard_get_bypasses(const struct guard *);
 const char *guard_get_error(const struct guard *);
 
+bool guard_owns(const struct xfrm_policy *);
 bool guard_recv(struct guard *, struct guard_acquire *);
 bool guard_missed_acquires(struct guard *);
 

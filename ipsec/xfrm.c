@@ -19,6 +19,7 @@
 
 #include "netlink.h"
 #include "netlink-socket.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
@@ -279,6 +280,9 @@ decode_sa(const struct xfrm_usersa_info *info, bool larval,
         .spi = ntohl(info->id.spi),
         .reqid = info->reqid,
         .larval = larval,
+        .bytes = info->curlft.bytes,
+        .packets = info->curlft.packets,
+        .used_at = info->curlft.use_time,
     };
     decode_ts(&info->sel, &sa->ts);
 }
@@ -300,6 +304,29 @@ msg_has_keys(const struct ofpbuf *msg, size_t body_size)
     return false;
 }
 
+/* Sets 'algorithm' to the names of what encrypts and authenticates.  Each of
+ * these attributes begins with the name, in 64 bytes; the key follows. */
+static void
+decode_algorithm(const struct ofpbuf *msg, size_t body_size,
+                 char algorithm[XFRM_ALGORITHM_LEN + 1])
+{
+    static const uint16_t types[] = {
+        XFRMA_ALG_AEAD, XFRMA_ALG_CRYPT, XFRMA_ALG_AUTH_TRUNC, XFRMA_ALG_COMP,
+    };
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        char name[64];
+
+        if (msg_attr_value(msg, body_size, types[i], name, sizeof name)) {
+            name[sizeof name - 1] = '\0';
+            ds_put_format(&ds, "%s%s", ds.length ? " " : "", name);
+        }
+    }
+    ovs_strlcpy(algorithm, ds_cstr(&ds), XFRM_ALGORITHM_LEN + 1);
+    ds_destroy(&ds);
+}
+
 /* A message with struct xfrm_usersa_info. */
 static bool
 decode_sa_msg(const struct ofpbuf *msg, struct xfrm_sa *sa)
@@ -309,6 +336,7 @@ decode_sa_msg(const struct ofpbuf *msg, struct xfrm_sa *sa)
 
     if (ok) {
         decode_sa(&info, !msg_has_keys(msg, sizeof info), sa);
+        decode_algorithm(msg, sizeof info, sa->algorithm);
     }
     return ok;
 }

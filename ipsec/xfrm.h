@@ -78,6 +78,8 @@ int xfrm_policy_delete(const struct xfrm_policy *);
 int xfrm_policy_get(const struct xfrm_policy *, struct xfrm_policy *);
 int xfrm_policy_dump(struct xfrm_policy **policies, size_t *n);
 
+#define XFRM_ALGORITHM_LEN 63
+
 struct xfrm_sa {
     int family;
     struct in6_addr src, dst;
@@ -86,6 +88,10 @@ struct xfrm_sa {
     uint32_t reqid;
     struct xfrm_ts ts;
     bool larval;                /* Without algorithms: still negotiating. */
+    char algorithm[XFRM_ALGORITHM_LEN + 1];     /* The kernel's words, "" if
+                                                 * not known.  Never a key. */
+    uint64_t bytes, packets;    /* That it has carried. */
+    long long int used_at;      /* s since the epoch: first packet; 0: none. */
 };
 
 int xfrm_sa_exists(const struct xfrm_sa *);
