@@ -80,6 +80,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/tunnel-options.h \
 	ipsec/transition.c \
 	ipsec/transition.h \
+	ipsec/tunnel-state.c \
+	ipsec/tunnel-state.h \
 	ipsec/tunnel.c \
 	ipsec/tunnel.h \
 	ipsec/vici-codec.c \

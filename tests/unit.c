@@ -29,6 +29,7 @@ static const struct {
     { "tunnel-id", unit_tunnel_id },
     { "tunnel-options", unit_tunnel_options },
     { "tunnel-options-man", unit_tunnel_options_man },
+    { "tunnel-state", unit_tunnel_state },
     { "guard", unit_guard },
     { "guard-denied", unit_guard_denied },
     { "guard-esp", unit_guard_esp },
