@@ -144,7 +144,12 @@ handle_loaded(struct strongswan *s, const struct strongswan_msg *msg)
         return;
     }
     conn->load = STRONGSWAN_LOADED;
-    strongswan_conn_want_query(&s->conns, conn);
+    if (conn->sas_known) {
+        /* Loading changes no SAs. */
+        strongswan_conn_touch(&s->conns, conn);
+    } else {
+        strongswan_conn_want_query(&s->conns, conn);
+    }
     strongswan_conn_touch_predecessors(&s->conns, conn);
 }
 
@@ -447,8 +452,12 @@ strongswan_set(struct ike *ike, const char *name, const struct peer *peer)
     if (conn && conn->wish && peer_equals(conn->wish, peer)) {
         return;
     }
-    strongswan_conn_set_wish(&s->conns, strongswan_conn_get(&s->conns, name),
-                             peer);
+    if (!conn) {
+        conn = strongswan_conn_get(&s->conns, name);
+        /* What charon had at the sync has been found. */
+        conn->sas_known = s->synced;
+    }
+    strongswan_conn_set_wish(&s->conns, conn, peer);
     if (peer->credentials && peer->credentials != s->filed) {
         strongswan_files_write_credentials(s->files, peer->credentials);
         credentials_unref(s->filed);

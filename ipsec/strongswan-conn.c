@@ -17,6 +17,9 @@
 
 #include "peer.h"
 
+/* How many negotiations at once. */
+#define MAX_INITIATING 64
+
 /* Makes 'conns' an empty set. */
 void
 strongswan_conns_init(struct strongswan_conns *conns)
@@ -26,6 +29,7 @@ strongswan_conns_init(struct strongswan_conns *conns)
     hmap_init(&conns->by_pair);
     ovs_list_init(&conns->todo);
     ovs_list_init(&conns->file_waiters);
+    ovs_list_init(&conns->starters);
     ovs_list_init(&conns->suspects);
     heap_init(&conns->timers);
 }
@@ -72,6 +76,7 @@ strongswan_conn_get(struct strongswan_conns *conns, const char *name)
         sset_init(&conn->children);
         strongswan_sas_init(&conn->sas);
         ovs_list_init(&conn->todo);
+        ovs_list_init(&conn->starter);
         ovs_list_init(&conn->suspect);
         hmap_insert(&conns->by_name, &conn->node, hash_string(name, 0));
         conns->n_removing++;
@@ -194,6 +199,7 @@ strongswan_conn_destroy(struct strongswan_conns *conns,
     forget_pair(conns, conn);
     hmap_remove(&conns->by_name, &conn->node);
     ovs_list_remove(&conn->todo);
+    ovs_list_remove(&conn->starter);
     ovs_list_remove(&conn->suspect);
     strongswan_sas_uninit(&conn->sas);
     peer_destroy(conn->wish);
@@ -315,6 +321,50 @@ strongswan_conn_want_query(struct strongswan_conns *conns,
     strongswan_conn_touch(conns, conn);
 }
 
+/* Returns true if 'conn' may start negotiating now.  charon takes longer for
+ * each the more there are, so the others get their turn when one of these has
+ * come to an end, those for which traffic is waiting first. */
+bool
+strongswan_conn_may_start(struct strongswan_conns *conns,
+                          struct strongswan_conn *conn)
+{
+    size_t max = conn->attempt.hurry ? 2 * MAX_INITIATING : MAX_INITIATING;
+
+    ovs_list_remove(&conn->starter);
+    ovs_list_init(&conn->starter);
+    if (conn->initiating || conns->n_initiating < max) {
+        return true;
+    }
+    if (conn->attempt.hurry) {
+        ovs_list_push_front(&conns->starters, &conn->starter);
+    } else {
+        ovs_list_push_back(&conns->starters, &conn->starter);
+    }
+    return false;
+}
+
+static bool
+starter_is_due(const struct strongswan_conns *conns)
+{
+    return (conns->n_initiating < MAX_INITIATING
+            && !ovs_list_is_empty(&conns->starters));
+}
+
+/* Has as many connections looked at as may start negotiating. */
+static void
+run_starters(struct strongswan_conns *conns)
+{
+    for (size_t n = conns->n_initiating;
+         n < MAX_INITIATING && !ovs_list_is_empty(&conns->starters); n++) {
+        struct strongswan_conn *conn = CONTAINER_OF(
+            ovs_list_pop_front(&conns->starters), struct strongswan_conn,
+            starter);
+
+        ovs_list_init(&conn->starter);
+        strongswan_conn_touch(conns, conn);
+    }
+}
+
 /* Has the kernel asked for the SAs of 'conn' when charon has been asked for
  * them at 'until', in ms, which is not before that of an earlier one. */
 void
@@ -393,8 +443,8 @@ strongswan_conn_set_timer(struct strongswan_conns *conns,
     conn->has_timer = true;
 }
 
-/* Has charon asked for the SAs of those whose time has come by 'now', in
- * ms. */
+/* Has charon asked for the SAs of those whose time has come by 'now', in ms,
+ * and those looked at whose turn it is to negotiate. */
 void
 strongswan_conns_run(struct strongswan_conns *conns, long long int now)
 {
@@ -406,13 +456,14 @@ strongswan_conns_run(struct strongswan_conns *conns, long long int now)
         strongswan_conn_cancel_timer(conns, conn);
         strongswan_conn_want_query(conns, conn);
     }
+    run_starters(conns);
 }
 
 /* Wakes the poll loop when there is a connection to look at. */
 void
 strongswan_conns_wait(const struct strongswan_conns *conns)
 {
-    if (!ovs_list_is_empty(&conns->todo)) {
+    if (!ovs_list_is_empty(&conns->todo) || starter_is_due(conns)) {
         poll_immediate_wake();
     }
     if (!heap_is_empty(&conns->timers)) {

@@ -73,6 +73,7 @@ struct strongswan_conn {
     bool sas_known;             /* 'sas' is what list-sas told. */
     struct strongswan_sas sas;
     struct strongswan_attempt attempt;
+    struct ovs_list starter;    /* In its 'starters', or empty. */
     struct ovs_list suspect;    /* In its 'suspects', or empty. */
     long long int suspect_until; /* ms; of one in there. */
     bool check_kernel;          /* 'sas' should be compared with the
@@ -90,6 +91,7 @@ struct strongswan_conns {
     struct hmap by_pair;        /* Those whose hosts are known. */
     struct ovs_list todo;       /* Those to look at. */
     struct ovs_list file_waiters; /* Likewise, when the file is written. */
+    struct ovs_list starters;   /* Those that wait until fewer negotiate. */
     struct ovs_list suspects;   /* Those that may have lost SAs, by time. */
     struct heap timers;         /* Those to ask charon about. */
     size_t n_initiating;
@@ -139,6 +141,8 @@ void strongswan_conn_touch_first(struct strongswan_conns *,
                                  struct strongswan_conn *);
 void strongswan_conn_want_query(struct strongswan_conns *,
                                 struct strongswan_conn *);
+bool strongswan_conn_may_start(struct strongswan_conns *,
+                               struct strongswan_conn *);
 void strongswan_conn_suspect(struct strongswan_conns *,
                              struct strongswan_conn *, long long int until);
 void strongswan_conns_run_suspects(struct strongswan_conns *,

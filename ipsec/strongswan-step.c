@@ -33,9 +33,6 @@ VLOG_DEFINE_THIS_MODULE(strongswan_step);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 
-/* How many negotiations at once. */
-#define MAX_INITIATING 64
-
 /* How long, in ms, the SAs of a connection that has been changed go on while
  * the new one does not come up, because the peer has not been changed yet. */
 #define SUCCESSOR_WAIT 300000
@@ -250,11 +247,10 @@ judge(struct strongswan *s, struct strongswan_conn *conn)
         strongswan_conn_set_timer(&s->conns, conn, verdict.again);
     } else if (svec_is_empty(&verdict.initiate)) {
         strongswan_conn_cancel_timer(&s->conns, conn);
-    } else if (s->conns.n_initiating >= MAX_INITIATING && !conn->initiating) {
-        strongswan_conn_set_timer(&s->conns, conn,
-                                  time_msec() + STRONGSWAN_BACKOFF_MIN);
-    } else {
+    } else if (strongswan_conn_may_start(&s->conns, conn)) {
         initiate(s, conn, &verdict.initiate);
+    } else {
+        strongswan_conn_cancel_timer(&s->conns, conn);
     }
     strongswan_verdict_uninit(&verdict);
 }

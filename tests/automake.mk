@@ -132,3 +132,16 @@ tests_unit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/ipsec
 tests_unit_LDADD = \
 	ipsec/libipsec.a ovn/controller/libcontroller.a lib/libcommon.a \
 	$(OVS_LIBS) $(OPENSSL_LIBS)
+
+# How fast it is; see tests/bench.sh.
+EXTRA_PROGRAMS = tests/bench
+tests_bench_SOURCES = tests/bench.c
+tests_bench_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/ipsec
+tests_bench_LDADD = \
+	ipsec/libipsec.a lib/libcommon.a $(OVS_LIBS) $(OPENSSL_LIBS)
+EXTRA_DIST += tests/bench.sh
+CLEANFILES += tests/bench bench.tsv
+
+bench: all tests/bench
+	@sh '$(srcdir)/tests/bench.sh'
+.PHONY: bench
