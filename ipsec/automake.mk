@@ -13,6 +13,8 @@ noinst_LIBRARIES += ipsec/libipsec.a
 ipsec_libipsec_a_SOURCES = \
 	ipsec/bypass.c \
 	ipsec/bypass.h \
+	ipsec/control.c \
+	ipsec/control.h \
 	ipsec/credentials.c \
 	ipsec/credentials.h \
 	ipsec/guard-options.c \
@@ -50,6 +52,10 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/remote-cert.h \
 	ipsec/section.c \
 	ipsec/section.h \
+	ipsec/status-json.c \
+	ipsec/status-json.h \
+	ipsec/status-text.c \
+	ipsec/status-text.h \
 	ipsec/status.c \
 	ipsec/status.h \
 	ipsec/strongswan-conf.c \

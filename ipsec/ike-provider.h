@@ -56,6 +56,9 @@ struct ike_class {
     int (*get_child)(const struct ike *ike, const char *name,
                      const char *child, struct ike_child_state *state);
 
+    /* Fills in '*counts' in constant time. */
+    void (*get_counts)(const struct ike *ike, struct ike_counts *counts);
+
     /* Null if the daemon answers and all files are written, otherwise what is
      * wrong, in words; owned by 'ike'. */
     const char *(*get_error)(const struct ike *ike);

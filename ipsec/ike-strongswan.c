@@ -401,8 +401,13 @@ run_todo(struct strongswan *s, long long int deadline)
         struct strongswan_conn *conn = CONTAINER_OF(
             ovs_list_pop_front(&todo), struct strongswan_conn, todo);
 
+        /* Only one without a wish may be gone afterwards. */
+        bool wished = conn->wish != NULL;
         ovs_list_init(&conn->todo);
         strongswan_step(s, conn);
+        if (wished) {
+            strongswan_conn_count(&s->conns, conn);
+        }
     }
     ovs_list_splice(s->conns.todo.next, todo.next, &todo);
 }
@@ -413,7 +418,7 @@ strongswan_open(const struct ike_options *options, struct ike **ikep)
     struct strongswan *s = xzalloc(sizeof *s);
 
     s->up.class = &ike_strongswan_class;
-    s->session = strongswan_session_open(options->socket);
+    s->session = strongswan_session_open(options->socket, options->timeout);
     s->files = swanctl_conf_open(options->dir);
     s->sweep = strongswan_sweep_create();
     s->watch = strongswan_watch_create();
@@ -556,12 +561,26 @@ strongswan_get_child(const struct ike *ike, const char *name,
                 state->installed = true;
                 state->spi_in = sa->spi_in;
                 state->spi_out = sa->spi_out;
+                state->reqid = sa->reqid;
                 state->algorithm = sa->algorithm;
             }
             return 0;
         }
     }
     return ENOENT;
+}
+
+static void
+strongswan_get_counts(const struct ike *ike, struct ike_counts *counts)
+{
+    const struct strongswan_conns *conns = &strongswan_cast(ike)->conns;
+
+    *counts = (struct ike_counts) {
+        .n = hmap_count(&conns->by_name) - conns->n_removing,
+        .n_loaded = conns->n_loaded,
+        .n_up = conns->n_up,
+        .n_removing = conns->n_removing,
+    };
 }
 
 static const char *
@@ -594,6 +613,7 @@ const struct ike_class ike_strongswan_class = {
     .wait = strongswan_wait,
     .get = strongswan_get,
     .get_child = strongswan_get_child,
+    .get_counts = strongswan_get_counts,
     .get_error = strongswan_get_error,
     .is_clean = strongswan_is_clean,
 };

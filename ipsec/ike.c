@@ -97,6 +97,12 @@ ike_get_child(const struct ike *ike, const char *name, const char *child,
     return ike->class->get_child(ike, name, child, state);
 }
 
+void
+ike_get_counts(const struct ike *ike, struct ike_counts *counts)
+{
+    ike->class->get_counts(ike, counts);
+}
+
 const char *
 ike_get_error(const struct ike *ike)
 {

@@ -10,6 +10,7 @@
  * promise is written in ike-provider.h. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct ike;
@@ -18,6 +19,7 @@ struct peer;
 struct ike_options {
     const char *socket;         /* strongSwan: vici socket. */
     const char *dir;            /* strongSwan: swanctl folder. */
+    int timeout;                /* ms, for one request to the daemon. */
 };
 
 /* A peer, as far as the daemon has got with it. */
@@ -34,7 +36,17 @@ struct ike_state {
 struct ike_child_state {
     bool installed;             /* With the traffic selectors asked for. */
     uint32_t spi_in, spi_out;   /* Host byte order. */
+    uint32_t reqid;             /* Of these SAs, in the kernel. */
     const char *algorithm;      /* For people, "" if not known. */
+};
+
+/* How many connections are wished for, and how far they have got. */
+struct ike_counts {
+    size_t n;
+    size_t n_loaded;            /* The daemon has them as they should be. */
+    size_t n_up;                /* All of their children are installed. */
+    size_t n_removing;          /* Besides: nobody wishes for them, and they
+                                 * have not gone yet. */
 };
 
 bool ike_exists(const char *name);
@@ -48,6 +60,7 @@ void ike_wait(struct ike *);
 int ike_get(const struct ike *, const char *name, struct ike_state *);
 int ike_get_child(const struct ike *, const char *name, const char *child,
                   struct ike_child_state *);
+void ike_get_counts(const struct ike *, struct ike_counts *);
 const char *ike_get_error(const struct ike *);
 bool ike_is_clean(const struct ike *);
 

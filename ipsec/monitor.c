@@ -55,6 +55,7 @@ struct monitor_tunnel {
     struct tunnel *wish;        /* What the row says now. */
     struct tunnel *good;        /* If 'wish' is INVALID, what it said when it
                                  * was valid last, or null. */
+    unsigned int version;       /* How many wishes there were. */
     char peer[PEER_NAME_LEN + 1];       /* Name of its peer, or "". */
     char *error;                /* Why it has no peer, or null. */
     bool seen;                  /* In the pass that is under way. */
@@ -70,6 +71,8 @@ struct monitor {
     struct remote_certs *remote_certs;
 
     struct shash tunnels;       /* Name -> struct monitor_tunnel. */
+    size_t n_failed;            /* How many of them have an 'error'. */
+    bool credentials_needed;    /* One of them needs our certificate. */
     struct peers peers;
     struct sset held;           /* Addresses without a peer, see 'run'. */
     long long int hurry_at;     /* Not before do we look for peers whose
@@ -113,6 +116,14 @@ watch_tunnel_types(struct ovsdb_idl *idl)
     ovsdb_idl_condition_destroy(&condition);
 }
 
+/* Nothing follows from a change of 'column', but people want to see it. */
+static void
+add_shown_column(struct ovsdb_idl *idl, const struct ovsdb_idl_column *column)
+{
+    ovsdb_idl_add_column(idl, column);
+    ovsdb_idl_omit_alert(idl, column);
+}
+
 /* Makes a monitor of the local database at remote 'database', which states
  * its wishes to 'ike' and 'guard'.  Both must outlive it. */
 struct monitor *
@@ -127,6 +138,9 @@ monitor_create(const char *database, struct ike *ike, struct guard *guard)
     ovsdb_idl_add_column(m->idl, &ovsrec_interface_col_name);
     ovsdb_idl_add_column(m->idl, &ovsrec_interface_col_type);
     ovsdb_idl_add_column(m->idl, &ovsrec_interface_col_options);
+    add_shown_column(m->idl, &ovsrec_open_vswitch_col_next_cfg);
+    add_shown_column(m->idl, &ovsrec_interface_col_ofport);
+    add_shown_column(m->idl, &ovsrec_interface_col_cfm_fault);
     watch_tunnel_types(m->idl);
 
     m->database = xstrdup(database);
@@ -210,6 +224,7 @@ monitor_tunnel_update(struct monitor_tunnel *mt, struct tunnel *wish)
         mt->good = NULL;
     }
     mt->wish = wish;
+    mt->version++;
     set_error(mt, wish->error);
 }
 
@@ -248,6 +263,24 @@ update_tunnels(struct monitor *m)
         if (!mt->seen) {
             monitor_tunnel_destroy(mt);
             shash_delete(&m->tunnels, node);
+        }
+    }
+}
+
+/* Updates what others may ask for in constant time. */
+static void
+count_tunnels(struct monitor *m)
+{
+    const struct shash_node *node;
+
+    m->n_failed = 0;
+    m->credentials_needed = false;
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        const struct monitor_tunnel *mt = node->data;
+
+        m->n_failed += mt->error != NULL;
+        if (mt->wish->auth != TUNNEL_AUTH_PSK) {
+            m->credentials_needed = true;
         }
     }
 }
@@ -476,6 +509,7 @@ update_peers(struct monitor *m)
         fold_tunnel(m, &peers, nodes[i]->data);
     }
     free(nodes);
+    count_tunnels(m);
 
     /* Names that go are told last, when their successors are there. */
     struct peer *peer;
@@ -623,6 +657,7 @@ run_pass(struct monitor *m)
 {
     update_tunnels(m);
     update_remote_certs(m);
+    count_tunnels(m);
     update_guard(m);
     sset_clear(&m->held);
     m->peers_due = true;
@@ -703,6 +738,31 @@ monitor_stop(struct monitor *m)
 
 /* Reading. */
 
+static int
+compare_views(const void *a_, const void *b_)
+{
+    const struct monitor_view *a = a_;
+    const struct monitor_view *b = b_;
+
+    return strcmp(a->name, b->name);
+}
+
+static void
+find_rows(const struct monitor *m, struct monitor_view *views, size_t n)
+{
+    const struct ovsrec_interface *row;
+
+    OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
+        const struct monitor_view key = { .name = row->name };
+        struct monitor_view *view = bsearch(&key, views, n, sizeof *views,
+                                            compare_views);
+
+        if (view) {
+            view->row = row;
+        }
+    }
+}
+
 /* Returns a view of the tunnels, sorted by name, '*n' of them.  The caller
  * frees the array; what it points to is good until the next
  * monitor_run(). */
@@ -723,9 +783,11 @@ monitor_get_tunnels(const struct monitor *m, size_t *n)
             .effective = effective_tunnel(mt),
             .peer = mt->peer[0] ? peers_find(&m->peers, mt->peer) : NULL,
             .error = mt->error,
+            .version = mt->version,
         };
     }
     free(nodes);
+    find_rows(m, views, *n);
     return views;
 }
 
@@ -761,6 +823,7 @@ void
 monitor_get_summary(const struct monitor *m, struct monitor_summary *summary)
 {
     struct protection_state protection;
+    const struct ovsrec_open_vswitch *cfg = ovsrec_open_vswitch_first(m->idl);
 
     monitor_get_protection(m, &protection);
     *summary = (struct monitor_summary) {
@@ -768,6 +831,14 @@ monitor_get_summary(const struct monitor *m, struct monitor_summary *summary)
         .database_known = ovsdb_idl_has_ever_connected(m->idl),
         .credentials = credentials_loader_get(m->credentials),
         .credentials_error = credentials_loader_get_error(m->credentials),
+        .other_config = other_config(m),
+        .credentials_needed = m->credentials_needed,
         .guard_needed = protection.needed,
+        .n_tunnels = shash_count(&m->tunnels),
+        .n_failed = m->n_failed,
+        .settling = (m->refresh || m->peers_due
+                     || m->idl_seqno != ovsdb_idl_get_seqno(m->idl)),
+        .seqno = ovsdb_idl_get_seqno(m->idl),
+        .next_cfg = cfg ? cfg->next_cfg : 0,
     };
 }

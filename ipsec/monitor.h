@@ -9,14 +9,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct credentials;
 struct guard;
 struct ike;
 struct monitor;
+struct ovsrec_interface;
 struct peer;
 struct protection_state;
 struct shash;
+struct smap;
 struct sset;
 struct tunnel;
 
@@ -29,6 +32,8 @@ struct monitor_view {
     const struct peer *peer;            /* Null: none. */
     const char *error;                  /* Why it has no peer or is INVALID, or
                                          * null. */
+    unsigned int version;               /* How often the row has changed. */
+    const struct ovsrec_interface *row; /* The row, or null: gone. */
 };
 
 /* Everything but tunnels. */
@@ -38,7 +43,15 @@ struct monitor_summary {
     const struct credentials *credentials;      /* In use, or null. */
     const char *credentials_error;      /* Null, or what is wrong with those
                                          * that should be. */
+    const struct smap *other_config;    /* Of the Open_vSwitch table. */
+    bool credentials_needed;            /* A tunnel needs our certificate. */
     bool guard_needed;
+    size_t n_tunnels;
+    size_t n_failed;                    /* INVALID, or without a peer. */
+    bool settling;                      /* Something that has changed is not
+                                         * yet handed on. */
+    unsigned int seqno;                 /* Counts the database's changes. */
+    int64_t next_cfg;                   /* Of the Open_vSwitch table. */
 };
 
 struct monitor *monitor_create(const char *database, struct ike *,

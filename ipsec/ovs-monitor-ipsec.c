@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "command-line.h"
@@ -23,16 +22,20 @@
 #include "unixctl.h"
 #include "util.h"
 
+#include "control.h"
 #include "daemon-start.h"
 #include "guard.h"
 #include "ike.h"
 #include "monitor.h"
-#include "status.h"
 
 VLOG_DEFINE_THIS_MODULE(ovs_monitor_ipsec);
 
 /* How long, in ms, `exit --cleanup` waits for the IKE daemon. */
 #define CLEANUP_TIMEOUT 10000
+
+/* How long, in s, the IKE daemon may take to answer a request. */
+#define DEFAULT_COMMAND_TIMEOUT 60
+#define MAX_COMMAND_TIMEOUT 86400
 
 struct options {
     char *database;
@@ -40,13 +43,16 @@ struct options {
     const char *ike_daemon;
     char *guard_file;           /* What the guard protects, remembered. */
     bool restore_guard;
-    struct ike_options ike;
+    const char *root_prefix;
+    const char *vici;           /* Null: below 'root_prefix'. */
+    const char *swanctl_dir;    /* Likewise. */
+    int timeout;                /* Of requests to the IKE daemon, in ms. */
 };
 
 /* What the unixctl commands and the main loop share. */
 struct program {
     struct monitor *monitor;
-    struct status_source status;
+    struct control *control;
     struct unixctl_conn *exit_conn;     /* Who asked to exit, or null. */
     bool exiting;
     bool cleanup;
@@ -66,11 +72,14 @@ usage(void)
            "                            (default: /var/run/charon.vici)\n"
            "  --swanctl-dir=DIR         folder of swanctl.conf\n"
            "                            (default: /etc/swanctl)\n"
+           "  --root-prefix=DIR         put DIR before these defaults\n"
+           "  --command-timeout=SECONDS how long the IKE daemon may take to\n"
+           "                            answer a request (default: %d)\n"
            "  --no-restart-ike-daemon   accepted: it is never restarted\n"
            "  --guard-file=FILE         where to remember what is protected\n"
            "                            (default: %s/ipsec-guard)\n"
            "  --restore-guard           protect what FILE says, and exit\n",
-           ovs_dbdir());
+           DEFAULT_COMMAND_TIMEOUT, ovs_dbdir());
     daemon_usage();
     vlog_usage();
     stream_usage("database", true, false, false);
@@ -79,6 +88,20 @@ usage(void)
            "  -h, --help                display this help message\n"
            "  -V, --version             display version information\n");
     exit(EXIT_SUCCESS);
+}
+
+/* Returns 'text', in s, in ms. */
+static int
+parse_timeout(const char *text)
+{
+    unsigned int timeout;
+
+    if (!str_to_uint(text, 10, &timeout) || !timeout
+        || timeout > MAX_COMMAND_TIMEOUT) {
+        ovs_fatal(0, "--command-timeout=%s is not a number of seconds from 1 "
+                  "to %d", text, MAX_COMMAND_TIMEOUT);
+    }
+    return timeout * 1000;
 }
 
 static const char libreswan_only[] =
@@ -96,6 +119,8 @@ parse_options(int argc, char *argv[], struct options *options)
         OPT_SWANCTL_DIR,
         OPT_GUARD_FILE,
         OPT_RESTORE_GUARD,
+        OPT_ROOT_PREFIX,
+        OPT_COMMAND_TIMEOUT,
         OPT_LIBRESWAN,
         DAEMON_OPTION_ENUMS,
         VLOG_OPTION_ENUMS,
@@ -108,6 +133,8 @@ parse_options(int argc, char *argv[], struct options *options)
         { "swanctl-dir", required_argument, NULL, OPT_SWANCTL_DIR },
         { "guard-file", required_argument, NULL, OPT_GUARD_FILE },
         { "restore-guard", no_argument, NULL, OPT_RESTORE_GUARD },
+        { "root-prefix", required_argument, NULL, OPT_ROOT_PREFIX },
+        { "command-timeout", required_argument, NULL, OPT_COMMAND_TIMEOUT },
         { "ipsec-conf", required_argument, NULL, OPT_LIBRESWAN },
         { "ipsec-secrets", required_argument, NULL, OPT_LIBRESWAN },
         { "ipsec-d", required_argument, NULL, OPT_LIBRESWAN },
@@ -143,10 +170,16 @@ parse_options(int argc, char *argv[], struct options *options)
         case OPT_NO_RESTART:
             break;
         case OPT_VICI:
-            options->ike.socket = optarg;
+            options->vici = optarg;
             break;
         case OPT_SWANCTL_DIR:
-            options->ike.dir = optarg;
+            options->swanctl_dir = optarg;
+            break;
+        case OPT_ROOT_PREFIX:
+            options->root_prefix = optarg;
+            break;
+        case OPT_COMMAND_TIMEOUT:
+            options->timeout = parse_timeout(optarg);
             break;
         case OPT_GUARD_FILE:
             free(options->guard_file);
@@ -199,38 +232,32 @@ restore_guard(const struct options *options)
     exit(EXIT_SUCCESS);
 }
 
+/* Returns 'path' if it is not null, otherwise 'standard' below the root
+ * prefix.  The caller frees it. */
+static char *
+place(const struct options *options, const char *path, const char *standard)
+{
+    return (path ? xstrdup(path)
+            : xasprintf("%s%s", options->root_prefix, standard));
+}
+
 static struct ike *
 open_ike(const struct options *options)
 {
+    char *socket = place(options, options->vici, "/var/run/charon.vici");
+    char *dir = place(options, options->swanctl_dir, "/etc/swanctl");
+    const struct ike_options ike_options = {
+        .socket = socket, .dir = dir, .timeout = options->timeout,
+    };
     struct ike *ike;
-    int error = ike_open(options->ike_daemon, &options->ike, &ike);
+    int error = ike_open(options->ike_daemon, &ike_options, &ike);
 
     if (error) {
         ovs_fatal(error, "cannot use the IKE daemon %s", options->ike_daemon);
     }
+    free(socket);
+    free(dir);
     return ike;
-}
-
-static void
-cmd_tunnels_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
-                 const char *argv[] OVS_UNUSED, void *program_)
-{
-    const struct program *program = program_;
-    struct ds ds = DS_EMPTY_INITIALIZER;
-
-    status_show(&program->status, &ds);
-    unixctl_command_reply(conn, ds_cstr(&ds));
-    ds_destroy(&ds);
-}
-
-static void
-cmd_refresh(struct unixctl_conn *conn, int argc OVS_UNUSED,
-            const char *argv[] OVS_UNUSED, void *program_)
-{
-    struct program *program = program_;
-
-    monitor_refresh(program->monitor);
-    unixctl_command_reply(conn, NULL);
 }
 
 /* With --cleanup the answer comes when all is gone. */
@@ -253,16 +280,6 @@ cmd_exit(struct unixctl_conn *conn, int argc, const char *argv[],
     program->exiting = true;
     program->cleanup = argc > 1 && !strcmp(argv[1], "--cleanup");
     program->exit_conn = conn;
-}
-
-static void
-register_commands(struct program *program)
-{
-    unixctl_command_register("tunnels/show", "", 0, 0, cmd_tunnels_show,
-                             program);
-    unixctl_command_register("refresh", "", 0, 0, cmd_refresh, program);
-    unixctl_command_register("exit", "[--cleanup | --no-cleanup]", 0, 1,
-                             cmd_exit, program);
 }
 
 /* Takes away all that is ours, as far as the IKE daemon answers in time. */
@@ -296,10 +313,12 @@ main_loop(struct program *program, struct unixctl_server *unixctl)
     while (!program->exiting) {
         monitor_run(program->monitor);
         unixctl_server_run(unixctl);
+        control_run(program->control);
         if (program->exiting) {
             break;
         }
         monitor_wait(program->monitor);
+        control_wait(program->control);
         unixctl_server_wait(unixctl);
         poll_block();
     }
@@ -310,7 +329,8 @@ main(int argc, char *argv[])
 {
     struct options options = {
         .ike_daemon = "strongswan",
-        .ike = { .socket = "/var/run/charon.vici", .dir = "/etc/swanctl" },
+        .root_prefix = "",
+        .timeout = DEFAULT_COMMAND_TIMEOUT * 1000,
     };
     struct program program = { .monitor = NULL };
     struct unixctl_server *unixctl;
@@ -332,15 +352,15 @@ main(int argc, char *argv[])
     struct ike *ike = open_ike(&options);
     struct guard *guard = guard_create(options.guard_file);
     program.monitor = monitor_create(options.database, ike, guard);
-    program.status = (struct status_source) {
-        .monitor = program.monitor, .ike = ike, .guard = guard,
-    };
-    register_commands(&program);
+    program.control = control_create(program.monitor, ike, guard);
+    unixctl_command_register("exit", "[--cleanup | --no-cleanup]", 0, 1,
+                             cmd_exit, &program);
     daemonize_complete();
     VLOG_INFO("%s %s", program_name, PACKAGE_VERSION);
 
     main_loop(&program, unixctl);
 
+    control_destroy(program.control);
     if (program.cleanup) {
         clean_up(program.monitor, ike, guard);
     }

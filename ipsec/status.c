@@ -1,190 +1,193 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (C) The OVN IPsec Authors */
 
-/* Tells people about tunnels; see status.h. */
+/* Collects what there is to tell; see status.h. */
 
 #include <config.h>
 
 #include "status.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "openvswitch/dynamic-string.h"
-#include "openvswitch/shash.h"
-#include "sset.h"
+#include "timeval.h"
 #include "util.h"
 
-#include "credentials.h"
 #include "guard.h"
-#include "ike.h"
-#include "monitor.h"
-#include "peer.h"
 #include "tunnel.h"
 
-static const struct child *
-find_child(const struct monitor_view *view, enum child_dir dir)
-{
-    const struct tunnel *t = view->effective;
-
-    return (view->peer
-            ? peer_find_child(view->peer, dir, t->type->proto, t->port)
-            : NULL);
-}
-
-static bool
-child_is_installed(const struct status_source *source,
-                   const struct monitor_view *view, enum child_dir dir)
-{
-    const struct tunnel *t = view->effective;
-    const struct child *child = (view->peer
-                                 ? peer_find_carrier(view->peer, dir,
-                                                     t->type->proto, t->port)
-                                 : NULL);
-    struct ike_child_state state;
-
-    return (child
-            && !ike_get_child(source->ike, view->peer->name, child->name,
-                              &state)
-            && state.installed);
-}
-
-/* Returns why 'view' is not up, or null if it is.  Not to be freed. */
-static const char *
-down_reason(const struct status_source *source,
-            const struct monitor_view *view)
-{
-    struct ike_state state;
-
-    if (!view->peer) {
-        return view->error ? view->error : "not handled yet";
-    }
-    if (ike_get(source->ike, view->peer->name, &state)) {
-        return "not handled yet";
-    }
-    bool out = child_is_installed(source, view, CHILD_OUT);
-    if (out && child_is_installed(source, view, CHILD_IN)) {
-        return NULL;
-    }
-    if (!state.loaded) {
-        const char *error = ike_get_error(source->ike);
-
-        return error ? error : state.error ? state.error
-               : "not loaded by the IKE daemon yet";
-    }
-    if (state.error) {
-        return state.error;
-    }
-    return (out ? "waiting for the peer to start its direction"
-            : state.established ? "negotiating the SAs"
-            : "waiting for the peer to answer");
-}
+/* Connections. */
 
 static void
-show_child(const struct status_source *source,
-           const struct monitor_view *view, enum child_dir dir,
-           struct ds *ds)
+child_init(struct status_child *child, const struct status_source *source,
+           const struct peer *peer, const struct child *wish,
+           const struct xfrm_table *kernel)
 {
-    const struct child *child = find_child(view, dir);
-    struct ike_child_state state;
-
-    if (!child
-        || ike_get_child(source->ike, view->peer->name, child->name,
-                         &state)) {
+    child->child = wish;
+    if (ike_get_child(source->ike, peer->name, wish->name, &child->ike)
+        || !child->ike.installed) {
         return;
     }
-    ds_put_format(ds, "    %-4s %s ", child_dir_name(dir), child->name);
-    if (state.installed) {
-        ds_put_format(ds, "INSTALLED spi in 0x%08"PRIx32" out 0x%08"PRIx32
-                      " %s\n", state.spi_in, state.spi_out, state.algorithm);
-    } else {
-        ds_put_cstr(ds, "not installed\n");
-    }
+    xfrm_table_count(kernel, &peer->local, &peer->remote, child->ike.reqid,
+                     &child->out);
+    xfrm_table_count(kernel, &peer->remote, &peer->local, child->ike.reqid,
+                     &child->in);
 }
 
-static void
-show_tunnel(const struct status_source *source,
-            const struct monitor_view *view, struct ds *ds)
+static struct status_connection *
+connection_create(const struct status_source *source, const struct peer *peer,
+                  const struct xfrm_table *kernel)
 {
-    const char *reason = down_reason(source, view);
-    const char *invalid = view->wish->error;
+    struct status_connection *conn = xzalloc(sizeof *conn);
 
-    ds_put_format(ds, "Interface name: %s (%s)\n", view->name,
-                  invalid ? "INVALID" : reason ? "DOWN" : "UP");
-    if (invalid) {
-        ds_put_format(ds, "  reason: %s\n", invalid);
+    conn->peer = peer;
+    conn->handled = !ike_get(source->ike, peer->name, &conn->ike);
+    conn->children = xcalloc(peer->n_children, sizeof *conn->children);
+    for (size_t i = 0; i < peer->n_children; i++) {
+        child_init(&conn->children[i], source, peer, &peer->children[i],
+                   kernel);
     }
-    if (reason && !nullable_string_is_equal(reason, invalid)) {
-        ds_put_format(ds, "  reason: %s\n", reason);
+    return conn;
+}
+
+static const struct status_connection *
+find_connection(struct status *status, const struct status_source *source,
+                const struct peer *peer)
+{
+    struct status_connection *conn = shash_find_data(&status->connections,
+                                                     peer->name);
+
+    if (!conn) {
+        conn = connection_create(source, peer, &status->kernel);
+        shash_add(&status->connections, peer->name, conn);
     }
-    tunnel_format(view->wish, ds);
-    if (view->peer) {
-        ds_put_format(ds, "  connection: %s%s\n", view->peer->name,
-                      invalid ? " (as it was when last valid)" : "");
-        for (enum child_dir dir = CHILD_OUT; dir < CHILD_N_DIRS; dir++) {
-            show_child(source, view, dir, ds);
+    return conn;
+}
+
+/* Tunnels. */
+
+static void
+find_children(struct status_tunnel *tunnel)
+{
+    const struct peer *peer = tunnel->view.peer;
+    const struct tunnel *t = tunnel->view.effective;
+
+    for (enum child_dir dir = 0; dir < CHILD_N_DIRS; dir++) {
+        const struct child *child = peer_find_child(peer, dir, t->type->proto,
+                                                    t->port);
+
+        if (child) {
+            tunnel->children[tunnel->n_children++]
+                = &tunnel->connection->children[child - peer->children];
         }
     }
-    ds_put_char(ds, '\n');
+}
+
+static struct tunnel_child_facts
+child_facts(const struct status_child *child, long long int now)
+{
+    return (struct tunnel_child_facts) {
+        .sends = child->child->dir != CHILD_IN,
+        .receives = child->child->dir != CHILD_OUT,
+        .installed = child->ike.installed,
+        .in_kernel = child->out.n && child->in.n,
+        .packets_out = child->out.packets,
+        .packets_in = child->in.packets,
+        .sending = child->out.used_at ? now - child->out.used_at : 0,
+    };
+}
+
+/* 'now' is in s since the epoch. */
+static void
+judge(struct status_tunnel *tunnel, const struct status *status,
+      long long int now)
+{
+    const struct status_connection *conn = tunnel->connection;
+    struct tunnel_child_facts children[CHILD_N_DIRS];
+    const struct tunnel_facts facts = {
+        .invalid = tunnel->view.wish->error,
+        .error = tunnel->view.error,
+        .has_peer = conn && conn->handled,
+        .ike_error = status->ike_error,
+        .ike = conn ? conn->ike : (struct ike_state) { .loaded = false },
+        .kernel_known = !status->kernel.error,
+        .children = children,
+        .n_children = tunnel->n_children,
+    };
+
+    for (size_t i = 0; i < tunnel->n_children; i++) {
+        children[i] = child_facts(tunnel->children[i], now);
+    }
+    tunnel_judge(&facts, &tunnel->verdict);
 }
 
 static void
-show_summary(const struct status_source *source, struct ds *ds)
+take_tunnels(struct status *status, const struct status_source *source)
 {
-    struct monitor_summary summary;
-    const char *address;
-    const char *error;
+    struct monitor_view *views = monitor_get_tunnels(source->monitor,
+                                                     &status->n_tunnels);
+    long long int now = time_wall();
 
-    monitor_get_summary(source->monitor, &summary);
-    ds_put_format(ds, "Database: %s\n",
-                  summary.database_connected ? "connected"
-                  : summary.database_known
-                  ? "not connected; showing what it said last"
-                  : "not connected");
-    error = summary.credentials_error;
-    ds_put_format(ds, "Certificate: %s%s%s\n",
-                  summary.credentials ? summary.credentials->name : "none",
-                  error ? "; " : "", error ? error : "");
-    error = ike_get_error(source->ike);
-    ds_put_format(ds, "IKE daemon: %s\n", error ? error : "connected");
-    error = guard_get_error(source->guard);
-    ds_put_format(ds, "Guard: %s\n",
-                  error ? error
-                  : !summary.guard_needed ? "not needed"
-                  : guard_is_installed(source->guard) ? "installed"
-                  : "not installed yet");
-    SSET_FOR_EACH (address, monitor_get_held(source->monitor)) {
-        ds_put_format(ds, "held: traffic to %s, no encrypted tunnel has that "
-                      "address\n", address);
-    }
-    ds_put_char(ds, '\n');
-}
+    status->tunnels = xcalloc(status->n_tunnels, sizeof *status->tunnels);
+    for (size_t i = 0; i < status->n_tunnels; i++) {
+        struct status_tunnel *tunnel = &status->tunnels[i];
 
-static void
-show_plain(const struct shash *plain, struct ds *ds)
-{
-    const struct shash_node **nodes = shash_sort(plain);
-
-    for (size_t i = 0; i < shash_count(plain); i++) {
-        ds_put_format(ds, "Interface name: %s (NOT ENCRYPTED)\n"
-                      "  reason: %s\n\n", nodes[i]->name,
-                      (const char *) nodes[i]->data);
-    }
-    free(nodes);
-}
-
-/* Appends to 'ds' what there is to know about every tunnel. */
-void
-status_show(const struct status_source *source, struct ds *ds)
-{
-    struct monitor_view *views;
-    size_t n;
-
-    show_summary(source, ds);
-    views = monitor_get_tunnels(source->monitor, &n);
-    for (size_t i = 0; i < n; i++) {
-        show_tunnel(source, &views[i], ds);
+        tunnel->view = views[i];
+        if (tunnel->view.peer) {
+            tunnel->connection = find_connection(status, source,
+                                                 tunnel->view.peer);
+            find_children(tunnel);
+        }
+        judge(tunnel, status, now);
     }
     free(views);
-    show_plain(monitor_get_plain(source->monitor), ds);
+}
+
+/* Makes 'status' what 'source' has to tell now. */
+void
+status_init(struct status *status, const struct status_source *source)
+{
+    memset(status, 0, sizeof *status);
+    monitor_get_summary(source->monitor, &status->host);
+    status->ike_error = ike_get_error(source->ike);
+    status->guard_error = guard_get_error(source->guard);
+    status->guard_installed = guard_is_installed(source->guard);
+    status->plain = monitor_get_plain(source->monitor);
+    status->held = monitor_get_held(source->monitor);
+    shash_init(&status->connections);
+    xfrm_table_read(&status->kernel);
+    take_tunnels(status, source);
+}
+
+/* Frees what is in 'status'. */
+void
+status_destroy(struct status *status)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &status->connections) {
+        struct status_connection *conn = node->data;
+        free(conn->children);
+    }
+    shash_destroy_free_data(&status->connections);
+    free(status->tunnels);
+    xfrm_table_destroy(&status->kernel);
+}
+
+/* Returns in words whether the database is there. */
+const char *
+status_database(const struct status *status)
+{
+    return (status->host.database_connected ? "connected"
+            : status->host.database_known
+            ? "not connected; showing what it said last" : "not connected");
+}
+
+/* Returns in words whether the guard is there. */
+const char *
+status_guard(const struct status *status)
+{
+    return (status->guard_error ? status->guard_error
+            : !status->host.guard_needed ? "not needed"
+            : status->guard_installed ? "installed" : "not installed yet");
 }

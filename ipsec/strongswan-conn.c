@@ -186,6 +186,24 @@ strongswan_conn_touch_predecessors(struct strongswan_conns *conns,
     }
 }
 
+static void
+set_counted(size_t *n, bool *counted, bool count)
+{
+    *n += count - *counted;
+    *counted = count;
+}
+
+/* Brings 'n_loaded' and 'n_up' up to date with what 'conn' is now. */
+void
+strongswan_conn_count(struct strongswan_conns *conns,
+                      struct strongswan_conn *conn)
+{
+    set_counted(&conns->n_loaded, &conn->counted_loaded,
+                conn->wish && conn->load == STRONGSWAN_LOADED
+                && !conn->changed);
+    set_counted(&conns->n_up, &conn->counted_up, conn->wish && conn->up);
+}
+
 /* Takes 'conn' out of 'conns' and frees it. */
 void
 strongswan_conn_destroy(struct strongswan_conns *conns,
@@ -197,6 +215,8 @@ strongswan_conn_destroy(struct strongswan_conns *conns,
         conns->n_removing--;
     }
     forget_pair(conns, conn);
+    set_counted(&conns->n_loaded, &conn->counted_loaded, false);
+    set_counted(&conns->n_up, &conn->counted_up, false);
     hmap_remove(&conns->by_name, &conn->node);
     ovs_list_remove(&conn->todo);
     ovs_list_remove(&conn->starter);
@@ -231,6 +251,7 @@ strongswan_conn_reset(struct strongswan_conns *conns,
     memset(&conn->attempt, 0, sizeof conn->attempt);
     sset_clear(&conn->children);
     strongswan_conn_set_psk(conn, NULL);
+    strongswan_conn_count(conns, conn);
     strongswan_conn_touch(conns, conn);
 }
 
@@ -259,6 +280,7 @@ strongswan_conn_set_wish(struct strongswan_conns *conns,
     }
     conn->up = false;
     conn->sending_since = 0;
+    strongswan_conn_count(conns, conn);
     strongswan_conn_touch(conns, conn);
     strongswan_conn_touch_predecessors(conns, conn);
 }

@@ -84,6 +84,9 @@ struct strongswan_conn {
                                  * has not told yet. */
     bool initiating;            /* Counted in 'n_initiating'. */
     char *error;
+
+    bool counted_loaded;        /* In 'n_loaded' and 'n_up'. */
+    bool counted_up;
 };
 
 struct strongswan_conns {
@@ -96,6 +99,8 @@ struct strongswan_conns {
     struct heap timers;         /* Those to ask charon about. */
     size_t n_initiating;
     size_t n_removing;          /* Those without a wish. */
+    size_t n_loaded;            /* Those that charon has as wished. */
+    size_t n_up;                /* Those that are up. */
 };
 
 #define STRONGSWAN_CONN_FOR_EACH(CONN, CONNS) \
@@ -130,6 +135,8 @@ void strongswan_conn_set_pair(struct strongswan_conns *,
                               const struct in6_addr *remote);
 struct strongswan_conn *strongswan_conn_successor(
     const struct strongswan_conns *, const struct strongswan_conn *);
+void strongswan_conn_count(struct strongswan_conns *,
+                           struct strongswan_conn *);
 const char *strongswan_conn_label(const struct strongswan_conn *);
 
 /* Looking at connections later. */

@@ -18,10 +18,6 @@
 #include "peer.h"
 #include "section.h"
 
-/* A request that charon has not answered after this time, in ms, will not be
- * answered. */
-#define REQUEST_TIMEOUT 60000
-
 static const char *const event_names[] = {
     "ike-updown", "ike-rekey", "child-updown", "child-rekey", "log", NULL
 };
@@ -40,6 +36,8 @@ struct request {
 };
 
 struct strongswan_session {
+    int timeout;                /* In ms: a request that charon has not
+                                 * answered then will not be answered. */
     struct vici *vici[N_CHANNELS];
     unsigned int seqno[N_CHANNELS];
     struct hmap requests;       /* Contains "struct request"s. */
@@ -55,12 +53,14 @@ strongswan_is_ours(const char *name)
 }
 
 /* Returns a session with the charon behind the vici socket at path 'socket',
- * which may be down.  The caller frees it. */
+ * which may be down.  It has 'timeout', in ms, for each request.  The caller
+ * frees the session. */
 struct strongswan_session *
-strongswan_session_open(const char *socket)
+strongswan_session_open(const char *socket, int timeout)
 {
     struct strongswan_session *session = xzalloc(sizeof *session);
 
+    session->timeout = timeout;
     for (enum channel i = 0; i < N_CHANNELS; i++) {
         session->vici[i] = vici_open(socket,
                                      i == EVENTS ? event_names : NULL);
@@ -198,7 +198,7 @@ strongswan_send(struct strongswan_session *session,
     req->conn = nullable_xstrdup(conn);
     strongswan_sas_init(&req->sas);
     req->id = vici_send(session->vici[channel], command, args,
-                        stream_of(command), REQUEST_TIMEOUT);
+                        stream_of(command), session->timeout);
     hmap_insert(&session->requests, &req->node, hash_2words(channel, req->id));
 }
 

@@ -48,7 +48,8 @@ struct strongswan_msg {
 
 void strongswan_msg_uninit(struct strongswan_msg *);
 
-struct strongswan_session *strongswan_session_open(const char *socket);
+struct strongswan_session *strongswan_session_open(const char *socket,
+                                                   int timeout);
 void strongswan_session_close(struct strongswan_session *);
 bool strongswan_session_run(struct strongswan_session *);
 void strongswan_session_wait(struct strongswan_session *);
