@@ -631,8 +631,13 @@ monitor_knows_not () {
     case $_shown in *"$2"*) return 1 ;; esac
 }
 
+# monitor_tunnel NAME TUNNEL: what it has to say of one tunnel.
+monitor_tunnel () {
+    monitor_shows "$1" | sed -n "/^Interface name: $2 /,/^\$/p"
+}
+
 monitor_shows_up () {
-    monitor_shows "$1" | grep -q "$2.*UP"
+    monitor_tunnel "$1" "$2" | grep -q '^State: UP'
 }
 
 # evidence: what to look at when something failed, as files.
