@@ -78,6 +78,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/strongswan-sync.c \
 	ipsec/strongswan-watch.c \
 	ipsec/strongswan-watch.h \
+	ipsec/strongswan-words.c \
+	ipsec/strongswan-words.h \
 	ipsec/swanctl-conf.c \
 	ipsec/swanctl-conf.h \
 	ipsec/swanctl-text.c \

@@ -45,6 +45,7 @@
 #include "strongswan-session.h"
 #include "strongswan-sweep.h"
 #include "strongswan-watch.h"
+#include "strongswan-words.h"
 #include "swanctl-conf.h"
 
 VLOG_DEFINE_THIS_MODULE(ike_strongswan);
@@ -56,15 +57,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 
 /* How long, in ms, until a connection that charon refuses is tried again. */
 #define REFUSED_WAIT 30000
-
-/* Words of charon's log that tell why a negotiation failed.  It has no other
- * way to say so for attempts that nobody waits for. */
-static const char *const failure_words[] = {
-    "notify error", "notify, no CHILD_SA built", "giving up after",
-    "no private key found", "no shared key found", "no trusted",
-    "peer not responding", "no acceptable", "no matching peer config",
-    "constraint check failed", "failed to establish", "unable to install",
-};
 
 /* After these words of charon's log stands the name of a connection. */
 #define LOADED_WORDS " vici connection: "
@@ -206,17 +198,6 @@ handle_reply(struct strongswan *s, struct strongswan_msg *msg)
     }
 }
 
-static bool
-tells_failure(const char *text)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(failure_words); i++) {
-        if (strstr(text, failure_words[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Takes in what charon's log says of a configuration being loaded, which is
  * all that tells when somebody else does it, with `swanctl --load-all` say.
  * What that has changed, or brought back, is changed again. */
@@ -241,26 +222,30 @@ handle_loaded_log(struct strongswan *s, const char *text)
     strongswan_conn_touch(&s->conns, conn);
 }
 
-/* Keeps the words of charon's log that tell why 'conn' does not come up. */
+/* Keeps the words of charon's log that tell why 'conn' does not come up.  One
+ * that only says that it has failed comes after the one with the cause. */
 static void
 handle_log(struct strongswan *s, const struct section *body)
 {
     const char *name = section_get(body, "ikesa-name");
     const char *text = section_get(body, "msg");
-    struct strongswan_conn *conn = NULL;
+    enum strongswan_words_rank rank;
+    struct strongswan_conn *conn;
+    char *words;
 
     if (text) {
         handle_loaded_log(s, text);
     }
-    if (strongswan_is_ours(name)) {
-        conn = strongswan_conn_find(&s->conns, name);
+    if (!text || !strongswan_is_ours(name)) {
+        return;
     }
-    if (conn && text && tells_failure(text)) {
-        char *error = xasprintf("charon: %s", text);
-
-        strongswan_conn_set_error(conn, error);
-        free(error);
+    conn = strongswan_conn_find(&s->conns, name);
+    rank = strongswan_explain(text, &words);
+    if (conn && (rank == STRONGSWAN_WORDS_CAUSE
+                 || (rank == STRONGSWAN_WORDS_RESULT && !conn->error))) {
+        strongswan_conn_set_error(conn, words);
     }
+    free(words);
 }
 
 /* An event names connections: have another look at each. */
@@ -535,6 +520,8 @@ strongswan_get(const struct ike *ike, const char *name,
         .established = strongswan_sas_newest(&conn->sas) != NULL,
         .file_written = strongswan_files_are_written(s->files, conn->name),
         .error = conn->error,
+        .last_error = conn->last_error,
+        .last_error_at = conn->last_error_at,
     };
     return 0;
 }

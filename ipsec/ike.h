@@ -29,6 +29,8 @@ struct ike_state {
     bool file_written;          /* A daemon that restarts will know it. */
     const char *error;          /* Null, or the last thing that went wrong
                                  * since it was last up. */
+    const char *last_error;     /* The same, kept when it comes up. */
+    long long int last_error_at; /* s since the epoch. */
 };
 
 /* A child that is installed has an SA for each way in the kernel, because ESP

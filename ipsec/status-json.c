@@ -63,6 +63,15 @@ put_counters(struct json *object, const char *name,
     json_object_put(object, name, json);
 }
 
+static void
+put_last_error(struct json *json, const struct ike_state *ike)
+{
+    put_string(json, "last_error", ike->last_error);
+    if (ike->last_error) {
+        put_integer(json, "last_error_at", ike->last_error_at);
+    }
+}
+
 static struct json *
 child_to_json(const struct status *status, const struct status_child *child)
 {
@@ -120,6 +129,9 @@ tunnel_to_json(const struct status *status,
     put_row(json, tunnel->view.row);
     put_string(json, "connection", (tunnel->connection
                                     ? tunnel->connection->peer->name : NULL));
+    if (tunnel->connection) {
+        put_last_error(json, &tunnel->connection->ike);
+    }
     for (size_t i = 0; i < tunnel->n_children; i++) {
         json_array_add(children, child_to_json(status, tunnel->children[i]));
     }
@@ -211,6 +223,7 @@ connection_to_json(const struct status *status,
     put_boolean(json, "established", conn->ike.established);
     put_boolean(json, "file_written", conn->ike.file_written);
     put_string(json, "error", conn->ike.error);
+    put_last_error(json, &conn->ike);
     for (size_t i = 0; i < conn->peer->n_children; i++) {
         json_array_add(children, child_to_json(status, &conn->children[i]));
     }

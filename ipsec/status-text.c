@@ -58,6 +58,20 @@ put_python_field(struct ds *ds, const char *label, const char *value)
     put_field(ds, 16, label, value);
 }
 
+static void
+put_last_error(const struct ike_state *ike, struct ds *ds)
+{
+    if (ike->last_error) {
+        char *when = xastrftime_msec("%Y-%m-%dT%H:%M:%SZ",
+                                     ike->last_error_at * 1000, true);
+
+        ds_put_format(ds, "  last error: %s ", when);
+        put_printable(ds, ike->last_error);
+        ds_put_char(ds, '\n');
+        free(when);
+    }
+}
+
 /* The line of one child that has SAs. */
 static void
 put_installed(const struct status *status, const struct status_child *child,
@@ -201,6 +215,7 @@ put_verdict(const struct status_tunnel *tunnel, struct ds *ds)
         put_indented(ds, "warning", verdict->warning);
     }
     if (conn) {
+        put_last_error(&conn->ike, ds);
         put_indented(ds, "connection", conn->peer->name);
     }
 }
@@ -307,9 +322,7 @@ put_connection(const struct status *status,
                           child_dir_name(child->child->dir));
         }
     }
-    if (conn->ike.error) {
-        put_indented(ds, "error", conn->ike.error);
-    }
+    put_last_error(&conn->ike, ds);
 }
 
 static int

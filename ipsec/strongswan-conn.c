@@ -13,6 +13,7 @@
 #include "openvswitch/poll-loop.h"
 #include "hash.h"
 #include "packets.h"
+#include "timeval.h"
 #include "util.h"
 
 #include "peer.h"
@@ -227,6 +228,7 @@ strongswan_conn_destroy(struct strongswan_conns *conns,
     sset_destroy(&conn->children);
     strongswan_conn_set_psk(conn, NULL);
     free(conn->error);
+    free(conn->last_error);
     free(conn->name);
     free(conn);
 }
@@ -292,6 +294,13 @@ strongswan_conn_set_error(struct strongswan_conn *conn, const char *error)
     if (!nullable_string_is_equal(conn->error, error)) {
         free(conn->error);
         conn->error = nullable_xstrdup(error);
+    }
+    if (error) {
+        if (!nullable_string_is_equal(conn->last_error, error)) {
+            free(conn->last_error);
+            conn->last_error = xstrdup(error);
+        }
+        conn->last_error_at = time_wall();
     }
 }
 

@@ -83,7 +83,9 @@ struct strongswan_conn {
     unsigned int n_unheard;     /* load-conns of ours of which charon's log
                                  * has not told yet. */
     bool initiating;            /* Counted in 'n_initiating'. */
-    char *error;
+    char *error;                /* Since it was last up, or null. */
+    char *last_error;           /* Also before that. */
+    long long int last_error_at; /* s since the epoch: when it came last. */
 
     bool counted_loaded;        /* In 'n_loaded' and 'n_up'. */
     bool counted_up;

@@ -109,6 +109,7 @@ tests_unit_SOURCES = \
 	tests/unit-quote.c \
 	tests/unit-strongswan.c \
 	tests/unit-strongswan-watch.c \
+	tests/unit-strongswan-words.c \
 	tests/unit-tunnel.c \
 	tests/unit-tunnel-id.c \
 	tests/unit-tunnel-options.c \

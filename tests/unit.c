@@ -25,6 +25,7 @@ static const struct {
     { "quote", unit_quote },
     { "strongswan", unit_strongswan },
     { "strongswan-watch", unit_strongswan_watch },
+    { "strongswan-words", unit_strongswan_words },
     { "tunnel", unit_tunnel },
     { "tunnel-id", unit_tunnel_id },
     { "tunnel-options", unit_tunnel_options },
