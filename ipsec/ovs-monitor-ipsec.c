@@ -27,6 +27,7 @@
 #include "guard.h"
 #include "ike.h"
 #include "monitor.h"
+#include "tunnel-options.h"
 
 VLOG_DEFINE_THIS_MODULE(ovs_monitor_ipsec);
 
@@ -75,6 +76,8 @@ usage(void)
            "  --root-prefix=DIR         put DIR before these defaults\n"
            "  --command-timeout=SECONDS how long the IKE daemon may take to\n"
            "                            answer a request (default: %d)\n"
+           "  --use-default-crypto      offer the IKE daemon's default\n"
+           "                            algorithms, not ours\n"
            "  --no-restart-ike-daemon   accepted: it is never restarted\n"
            "  --guard-file=FILE         where to remember what is protected\n"
            "                            (default: %s/ipsec-guard)\n"
@@ -105,7 +108,7 @@ parse_timeout(const char *text)
 }
 
 static const char libreswan_only[] =
-    "--%s is for libreswan, which this version does not drive; "
+    "--%s is for libreswan, which is not in this version: "
     "use --ike-daemon=strongswan and leave it out";
 
 static void
@@ -121,6 +124,7 @@ parse_options(int argc, char *argv[], struct options *options)
         OPT_RESTORE_GUARD,
         OPT_ROOT_PREFIX,
         OPT_COMMAND_TIMEOUT,
+        OPT_USE_DEFAULT_CRYPTO,
         OPT_LIBRESWAN,
         DAEMON_OPTION_ENUMS,
         VLOG_OPTION_ENUMS,
@@ -135,6 +139,7 @@ parse_options(int argc, char *argv[], struct options *options)
         { "restore-guard", no_argument, NULL, OPT_RESTORE_GUARD },
         { "root-prefix", required_argument, NULL, OPT_ROOT_PREFIX },
         { "command-timeout", required_argument, NULL, OPT_COMMAND_TIMEOUT },
+        { "use-default-crypto", no_argument, NULL, OPT_USE_DEFAULT_CRYPTO },
         { "ipsec-conf", required_argument, NULL, OPT_LIBRESWAN },
         { "ipsec-secrets", required_argument, NULL, OPT_LIBRESWAN },
         { "ipsec-d", required_argument, NULL, OPT_LIBRESWAN },
@@ -162,8 +167,8 @@ parse_options(int argc, char *argv[], struct options *options)
             break;
         case OPT_IKE_DAEMON:
             if (!ike_exists(optarg)) {
-                ovs_fatal(0, "--ike-daemon=%s: this version knows only "
-                          "strongswan", optarg);
+                ovs_fatal(0, "--ike-daemon=%s is not in this version: it "
+                          "knows only strongswan", optarg);
             }
             options->ike_daemon = optarg;
             break;
@@ -187,6 +192,9 @@ parse_options(int argc, char *argv[], struct options *options)
             break;
         case OPT_RESTORE_GUARD:
             options->restore_guard = true;
+            break;
+        case OPT_USE_DEFAULT_CRYPTO:
+            settings_use_default_crypto();
             break;
         case OPT_LIBRESWAN:
             ovs_fatal(0, libreswan_only, long_options[i].name);

@@ -274,6 +274,26 @@ setting_is_list(enum setting setting)
     return settings[setting].list;
 }
 
+/* What charon is to offer if nobody has said otherwise. */
+static bool use_default_crypto;
+
+/* From now on, proposals that no tunnel asks for are the IKE daemon's
+ * defaults, not ours.  To be called before the first tunnel is parsed. */
+void
+settings_use_default_crypto(void)
+{
+    use_default_crypto = true;
+}
+
+/* Returns the value of 'setting' if nothing is said about it, or null. */
+static const char *
+setting_default(enum setting setting)
+{
+    return (use_default_crypto && (setting == IKE_PROPOSALS
+                                   || setting == ESP_PROPOSALS)
+            ? "default" : settings[setting].value);
+}
+
 /* Values. */
 
 /* Returns true if 'name' is one of 'names', which blanks separate. */
@@ -714,7 +734,7 @@ const char *
 tunnel_options_get(const struct tunnel_options *options, enum setting setting)
 {
     return (options && options->value[setting]
-            ? options->value[setting] : settings[setting].value);
+            ? options->value[setting] : setting_default(setting));
 }
 
 /* Returns true if 'a' and 'b' have the same settings of 'scope'. */

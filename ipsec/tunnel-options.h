@@ -64,6 +64,8 @@ enum setting setting_end(enum setting_scope);
 const char *setting_name(enum setting);
 bool setting_is_list(enum setting);
 
+void settings_use_default_crypto(void);
+
 /* Settings that differ from the defaults.  Immutable, counted by reference,
  * for the main thread only.  A null pointer stands for the defaults. */
 struct tunnel_options;
