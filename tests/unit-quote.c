@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (C) The OVN IPsec Authors */
 
-/* Tests quote and json-ascii: nothing that a terminal acts upon comes out, and JSON says
- * the same as before. */
+/* Tests quote and json-ascii: nothing that a terminal acts upon comes out, and
+ * JSON says the same as before. */
 
 #include <config.h>
 
