@@ -8,7 +8,6 @@
 #include "guard-plan.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
@@ -48,14 +47,18 @@ struct plan_plain {
     bool ending;                /* There are SAs for it still. */
 };
 
-void
-guard_plan_init(struct guard_plan *plan, const struct guard_options *defaults)
+/* Returns a new plan, which the caller frees with guard_plan_destroy().
+ * 'defaults' is for what a tunnel leaves open. */
+struct guard_plan *
+guard_plan_create(const struct guard_options *defaults)
 {
-    memset(plan, 0, sizeof *plan);
+    struct guard_plan *plan = xzalloc(sizeof *plan);
+
     plan->defaults = *defaults;
     hmap_init(&plan->selectors);
     shash_init(&plan->cut_off);
     shash_init(&plan->weakened);
+    return plan;
 }
 
 static void
@@ -70,11 +73,15 @@ plan_selector_destroy(struct plan_selector *ps)
     free(ps);
 }
 
+/* Frees 'plan', which may be null. */
 void
 guard_plan_destroy(struct guard_plan *plan)
 {
     struct plan_selector *ps;
 
+    if (!plan) {
+        return;
+    }
     HMAP_FOR_EACH_POP (ps, node, &plan->selectors) {
         plan_selector_destroy(ps);
     }
@@ -86,6 +93,7 @@ guard_plan_destroy(struct guard_plan *plan)
     free(plan->rules);
     shash_destroy_free_data(&plan->cut_off);
     shash_destroy_free_data(&plan->weakened);
+    free(plan);
 }
 
 /* Selectors and addresses. */

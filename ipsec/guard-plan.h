@@ -51,7 +51,7 @@ struct guard_plan {
                                  * not protected because of it, in words. */
 };
 
-void guard_plan_init(struct guard_plan *, const struct guard_options *);
+struct guard_plan *guard_plan_create(const struct guard_options *);
 void guard_plan_destroy(struct guard_plan *);
 void guard_plan_add(struct guard_plan *, const struct tunnel *);
 void guard_plan_add_plain(struct guard_plan *, const struct tunnel *,

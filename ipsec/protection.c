@@ -41,8 +41,8 @@ struct protection {
     struct guard *guard;
     struct guard_settings settings;
     char *error;                /* What is wrong with those, or null. */
-    struct guard_plan plan;     /* Of the last pass. */
-    struct guard_plan next;     /* Of the pass that is under way. */
+    struct guard_plan *plan;    /* Of the last pass. */
+    struct guard_plan *next;    /* Of the pass that is under way. */
     struct transition transition;
     struct drain drain;
     long long int check_at;     /* ms. */
@@ -58,7 +58,7 @@ protection_create(struct guard *guard, struct ike *ike)
     struct protection *p = xzalloc(sizeof *p);
 
     p->guard = guard;
-    guard_plan_init(&p->plan, &none);
+    p->plan = guard_plan_create(&none);
     transition_init(&p->transition, guard);
     drain_init(&p->drain, ike);
     sset_init(&p->down);
@@ -71,7 +71,7 @@ void
 protection_destroy(struct protection *p)
 {
     if (p) {
-        guard_plan_destroy(&p->plan);
+        guard_plan_destroy(p->plan);
         transition_destroy(&p->transition);
         drain_destroy(&p->drain);
         sset_destroy(&p->down);
@@ -94,14 +94,14 @@ protection_begin(struct protection *p, const struct smap *other_config)
     }
     free(p->error);
     p->error = error;
-    guard_plan_init(&p->next, &p->settings.options);
+    p->next = guard_plan_create(&p->settings.options);
 }
 
 /* Adds 't', which asks for encryption. */
 void
 protection_add(struct protection *p, const struct tunnel *t)
 {
-    guard_plan_add(&p->next, t);
+    guard_plan_add(p->next, t);
 }
 
 /* Returns the peer with which 't' is still encrypted, or null. */
@@ -126,7 +126,7 @@ void
 protection_add_plain(struct protection *p, const struct tunnel *t, bool flow,
                      const struct in6_addr *local, const struct peers *peers)
 {
-    guard_plan_add_plain(&p->next, t, flow,
+    guard_plan_add_plain(p->next, t, flow,
                          find_peer(p, t, local, peers) != NULL);
 }
 
@@ -151,12 +151,12 @@ protection_end(struct protection *p)
 {
     bool was_deferred = transition_is_under_way(&p->transition);
 
-    guard_plan_finish(&p->next, &p->transition,
+    guard_plan_finish(p->next, &p->transition,
                       time_msec() + p->settings.timeout);
-    warn_of_new(&p->next.cut_off, &p->plan.cut_off);
-    warn_of_new(&p->next.weakened, &p->plan.weakened);
-    guard_set(p->guard, p->next.rules, p->next.n_rules);
-    guard_plan_destroy(&p->plan);
+    warn_of_new(&p->next->cut_off, &p->plan->cut_off);
+    warn_of_new(&p->next->weakened, &p->plan->weakened);
+    guard_set(p->guard, p->next->rules, p->next->n_rules);
+    guard_plan_destroy(p->plan);
     p->plan = p->next;
 
     if (!was_deferred && transition_is_under_way(&p->transition)) {
@@ -172,7 +172,7 @@ protection_end(struct protection *p)
 bool
 protection_keeps(struct protection *p, const struct peer *peer)
 {
-    return (guard_plan_accepts(&p->plan, &peer->remote)
+    return (guard_plan_accepts(p->plan, &peer->remote)
             && drain_add(&p->drain, peer,
                           time_msec() + p->settings.timeout));
 }
@@ -303,10 +303,10 @@ protection_get_state(const struct protection *p,
                      struct protection_state *state)
 {
     *state = (struct protection_state) {
-        .needed = !guard_plan_is_empty(&p->plan),
+        .needed = !guard_plan_is_empty(p->plan),
         .error = p->error,
-        .cut_off = &p->plan.cut_off,
-        .weakened = &p->plan.weakened,
+        .cut_off = &p->plan->cut_off,
+        .weakened = &p->plan->weakened,
         .unfinished = &p->unfinished,
         .deferred = transition_is_under_way(&p->transition),
     };

@@ -130,19 +130,19 @@ check_scene(const struct scene *scene)
 {
     struct guard_settings settings;
     struct transition transition;
-    struct guard_plan plan;
+    struct guard_plan *plan;
     struct smap config;
 
     parse_smap(scene->other_config ? scene->other_config : "", &config);
     CHECK_STRING(guard_settings_parse(&config, &settings), NULL);
-    guard_plan_init(&plan, &settings.options);
+    plan = guard_plan_create(&settings.options);
     transition_init(&transition, NULL);
-    add_all(&plan, scene);
-    guard_plan_finish(&plan, &transition, 0);
-    check_text(format_rules(&plan), scene->rules);
-    check_text(format_names(&plan.cut_off), scene->cut_off);
-    check_text(format_names(&plan.weakened), scene->weakened);
-    guard_plan_destroy(&plan);
+    add_all(plan, scene);
+    guard_plan_finish(plan, &transition, 0);
+    check_text(format_rules(plan), scene->rules);
+    check_text(format_names(&plan->cut_off), scene->cut_off);
+    check_text(format_names(&plan->weakened), scene->weakened);
+    guard_plan_destroy(plan);
     transition_destroy(&transition);
     smap_destroy(&config);
 }
