@@ -6,7 +6,8 @@ ovsscriptsdir = $(datadir)/openvswitch/scripts
 ovsscripts_PROGRAMS = ipsec/ovs-monitor-ipsec
 ipsec_ovs_monitor_ipsec_SOURCES = ipsec/ovs-monitor-ipsec.c
 ipsec_ovs_monitor_ipsec_LDADD = \
-	ipsec/libipsec.a lib/libcommon.a $(OVS_LIBS) $(OPENSSL_LIBS)
+	ipsec/libipsec.a lib/libcommon.a $(OVS_LIBS) $(OPENSSL_LIBS) \
+	$(LIBCAPNG_LIBS)
 
 # All but main(), so that tests can link with it.
 noinst_LIBRARIES += ipsec/libipsec.a
@@ -36,12 +37,16 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/ike.h \
 	ipsec/drain.c \
 	ipsec/drain.h \
+	ipsec/leak.c \
+	ipsec/leak.h \
 	ipsec/json-ascii.c \
 	ipsec/json-ascii.h \
 	ipsec/monitor.c \
 	ipsec/monitor.h \
 	ipsec/peer.c \
 	ipsec/peer.h \
+	ipsec/privileges.c \
+	ipsec/privileges.h \
 	ipsec/pem-file.c \
 	ipsec/pem-file.h \
 	ipsec/proposal.c \
@@ -100,6 +105,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/vici.h \
 	ipsec/xfrm-format.c \
 	ipsec/xfrm-format.h \
+	ipsec/xfrm-stat.c \
+	ipsec/xfrm-stat.h \
 	ipsec/xfrm-table.c \
 	ipsec/xfrm-table.h \
 	ipsec/xfrm.c \

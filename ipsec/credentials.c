@@ -23,6 +23,8 @@
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
+
+#include "secret.h"
 #include "x509.h"
 
 #include "pem-file.h"
@@ -86,16 +88,6 @@ credentials_ref(struct credentials *credentials)
     return credentials;
 }
 
-/* Wipes and frees 'secret', which may be null. */
-static void
-free_secret(char *secret)
-{
-    if (secret) {
-        explicit_bzero(secret, strlen(secret));
-        free(secret);
-    }
-}
-
 /* Gives up a reference to 'credentials', which may be null. */
 void
 credentials_unref(struct credentials *credentials)
@@ -103,7 +95,7 @@ credentials_unref(struct credentials *credentials)
     if (!credentials || --credentials->ref_cnt) {
         return;
     }
-    free_secret(credentials->key);
+    secret_free(credentials->key);
     free(credentials->name);
     free(credentials->cert);
     svec_destroy(&credentials->chain);

@@ -27,7 +27,9 @@
 #include "guard.h"
 #include "ike.h"
 #include "monitor.h"
+#include "privileges.h"
 #include "tunnel-options.h"
+#include "xfrm-stat.h"
 
 VLOG_DEFINE_THIS_MODULE(ovs_monitor_ipsec);
 
@@ -356,8 +358,10 @@ main(int argc, char *argv[])
     if (error) {
         exit(EXIT_FAILURE);
     }
+    privileges_drop();
     /* Threads are started here, so not before the process has detached. */
     struct ike *ike = open_ike(&options);
+    xfrm_stat_start();
     struct guard *guard = guard_create(options.guard_file);
     program.monitor = monitor_create(options.database, ike, guard);
     program.control = control_create(program.monitor, ike, guard);

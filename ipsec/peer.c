@@ -19,6 +19,7 @@
 
 #include "credentials.h"
 #include "remote-cert.h"
+#include "secret.h"
 #include "tunnel-options.h"
 
 /* Finds a peer by its addresses. */
@@ -178,10 +179,7 @@ peer_destroy(struct peer *peer)
     if (!peer) {
         return;
     }
-    if (peer->psk) {
-        memset(peer->psk, 0, strlen(peer->psk));
-        free(peer->psk);
-    }
+    secret_free(peer->psk);
     for (size_t i = 0; i < peer->n_children; i++) {
         tunnel_options_unref(peer->children[i].options);
     }

@@ -17,6 +17,8 @@
 #include "socket-util.h"
 #include "util.h"
 
+#include "secret.h"
+
 #define MAX_FILE_SIZE (1024 * 1024)     /* In bytes. */
 
 static char *
@@ -106,9 +108,5 @@ pem_file_read(const char *path, const char *what, const char *setting,
 void
 pem_file_uninit(struct pem_file *file)
 {
-    if (file->data) {
-        explicit_bzero(file->data, file->size);
-        free(file->data);
-        file->data = NULL;
-    }
+    secret_free_block(file->data, file->size);
 }

@@ -14,6 +14,8 @@
 
 #include "util.h"
 
+#include "secret.h"
+
 /* Returns a new empty section, which the caller owns. */
 struct section *
 section_create(void)
@@ -24,7 +26,8 @@ section_create(void)
     return section;
 }
 
-/* Frees 'section', which may be null, and all in it. */
+/* Frees 'section', which may be null, and all in it; its values, which may be
+ * keys, are wiped. */
 void
 section_destroy(struct section *section)
 {
@@ -36,7 +39,7 @@ section_destroy(struct section *section)
     LIST_FOR_EACH_POP (item, node, &section->items) {
         section_destroy(item->section);
         free(item->name);
-        free(item->data);
+        secret_free_block(item->data, item->length);
         free(item);
     }
     free(section);

@@ -20,6 +20,7 @@
 #include "credentials.h"
 #include "peer.h"
 #include "remote-cert.h"
+#include "secret.h"
 #include "section.h"
 #include "swanctl-conf.h"
 #include "tunnel-options.h"
@@ -241,8 +242,7 @@ put_file_secret(struct section *root, const struct peer *peer)
     section_put(secret, "id-local", local);
     section_put(secret, "id-remote", remote);
     section_put(secret, "secret", ds_cstr(&hex));
-    memset(hex.string, 0, hex.length);
-    ds_destroy(&hex);
+    secret_free_block(hex.string, hex.length);
     free(section_name);
     free(local);
     free(remote);

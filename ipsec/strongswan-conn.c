@@ -17,6 +17,7 @@
 #include "util.h"
 
 #include "peer.h"
+#include "secret.h"
 
 /* How many negotiations at once. */
 #define MAX_INITIATING 64
@@ -90,10 +91,7 @@ strongswan_conn_get(struct strongswan_conns *conns, const char *name)
 void
 strongswan_conn_set_psk(struct strongswan_conn *conn, const char *psk)
 {
-    if (conn->loaded_psk) {
-        memset(conn->loaded_psk, 0, strlen(conn->loaded_psk));
-        free(conn->loaded_psk);
-    }
+    secret_free(conn->loaded_psk);
     conn->loaded_psk = nullable_xstrdup(psk);
 }
 

@@ -20,6 +20,7 @@
 #include "credentials.h"
 #include "peer.h"
 #include "remote-cert.h"
+#include "secret.h"
 #include "section.h"
 #include "strongswan-conf.h"
 #include "swanctl-conf.h"
@@ -93,8 +94,7 @@ strongswan_files_write(struct swanctl_conf *files, const struct peer *peer)
         write_string(files, SWANCTL_CONNECTION, file_name(peer->name),
                      ds_cstr(&ds));
     }
-    memset(ds.string, 0, ds.length);
-    ds_destroy(&ds);
+    secret_free_block(ds.string, ds.length);
     section_destroy(tree);
 }
 

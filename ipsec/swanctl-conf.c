@@ -36,6 +36,7 @@
 #include "util.h"
 
 #include "new-file.h"
+#include "secret.h"
 
 VLOG_DEFINE_THIS_MODULE(swanctl_conf);
 
@@ -138,7 +139,7 @@ conf_file_destroy(struct conf_file *file)
         conf_file_destroy(file->again);
         free(file->path);
         free(file->tmp);
-        free(file->data);
+        secret_free_block(file->data, file->length);
         free(file->error);
         free(file);
     }

@@ -20,6 +20,7 @@
 
 #include "chassis-name.h"
 #include "quote.h"
+#include "secret.h"
 #include "tunnel-options.h"
 
 /* Sources: RFC 8926 (Geneve), RFC 7348 (VXLAN), RFC 2784 (GRE, which ERSPAN
@@ -333,7 +334,7 @@ tunnel_destroy(struct tunnel *t)
         return;
     }
     for (size_t i = 0; i < TUNNEL_N_FIELDS; i++) {
-        free(t->value[i]);
+        secret_free(t->value[i]);
     }
     tunnel_options_unref(t->options);
     free(t->name);

@@ -15,6 +15,7 @@
 #include "openvswitch/poll-loop.h"
 #include "stream.h"
 #include "util.h"
+#include "secret.h"
 #include "vici-codec.h"
 
 /* How much is read at once, and what an idle connection keeps. */
@@ -49,6 +50,7 @@ vici_conn_close(struct vici_conn *conn)
     if (conn) {
         stream_close(conn->stream);
         ofpbuf_uninit(&conn->input);
+        secret_wipe_ofpbuf(&conn->output);
         ofpbuf_uninit(&conn->output);
         free(conn->error);
         free(conn);
@@ -85,16 +87,16 @@ compact(struct ofpbuf *buf)
     ofpbuf_shift(buf, -(int) ofpbuf_headroom(buf));
 }
 
-/* Forgets that 'buf' ever was large, if it is empty. */
+/* Forgets what was in 'buf', which may be keys, and that it ever was large, if
+ * it is empty. */
 static void
 shrink_if_empty(struct ofpbuf *buf)
 {
     if (!buf->size) {
+        secret_wipe_ofpbuf(buf);
         if (buf->allocated > READ_CHUNK) {
             ofpbuf_uninit(buf);
             ofpbuf_init(buf, 0);
-        } else {
-            ofpbuf_clear(buf);
         }
     }
 }

@@ -29,6 +29,7 @@
 #include "stream.h"
 #include "timeval.h"
 #include "util.h"
+#include "secret.h"
 #include "vici-codec.h"
 #include "vici-conn.h"
 
@@ -141,6 +142,7 @@ vici_open(const char *socket, const char *const *events)
 static void
 vici_request_destroy(struct vici_request *request)
 {
+    secret_wipe_ofpbuf(request->packet);
     ofpbuf_delete(request->packet);
     free(request->name);
     free(request->stream);
@@ -502,6 +504,7 @@ vici_write(struct vici *vici, long long int now)
             ovs_list_pop_front(&vici->waiting), struct vici_request, node);
 
         vici_conn_send(vici->conn, request->packet);
+        secret_wipe_ofpbuf(request->packet);
         ofpbuf_delete(request->packet);
         request->packet = NULL;
         ovs_list_push_back(&vici->written, &request->node);

@@ -12,5 +12,7 @@ lib_libcommon_a_SOURCES = \
 	lib/daemon-start.h \
 	lib/new-file.c \
 	lib/new-file.h \
+	lib/secret.c \
+	lib/secret.h \
 	lib/route-source.c \
 	lib/route-source.h

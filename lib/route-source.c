@@ -14,7 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "netlink.h"
 #include "netlink-notifier.h"
+#include "netlink-socket.h"
+#include "openvswitch/ofpbuf.h"
 #include "packets.h"
 #include "util.h"
 
@@ -91,6 +94,50 @@ route_source_lookup(const struct in6_addr *remote, struct in6_addr *local)
     }
     close(fd);
     return error;
+}
+
+/* Returns the kernel's route to 'remote', a struct rtmsg with attributes, in
+ * '*replyp', which the caller frees. */
+static int
+get_route(const struct in6_addr *remote, struct ofpbuf **replyp)
+{
+    bool ipv4 = IN6_IS_ADDR_V4MAPPED(remote);
+    struct ofpbuf request;
+    struct rtmsg *rtm;
+
+    ofpbuf_init(&request, 0);
+    nl_msg_put_nlmsghdr(&request, sizeof *rtm, RTM_GETROUTE, NLM_F_REQUEST);
+    rtm = ofpbuf_put_zeros(&request, sizeof *rtm);
+    rtm->rtm_family = ipv4 ? AF_INET : AF_INET6;
+    rtm->rtm_dst_len = ipv4 ? 32 : 128;
+    if (ipv4) {
+        nl_msg_put_be32(&request, RTA_DST, in6_addr_get_mapped_ipv4(remote));
+    } else {
+        nl_msg_put_in6_addr(&request, RTA_DST, remote);
+    }
+
+    int error = nl_transact(NETLINK_ROUTE, &request, replyp);
+    ofpbuf_uninit(&request);
+    return error;
+}
+
+/* Sets '*ifindex' to the number of the interface by which packets to 'remote'
+ * (IPv6 or IPv4-mapped) leave now.  Returns 0 or a positive errno. */
+int
+route_source_lookup_interface(const struct in6_addr *remote,
+                              unsigned int *ifindex)
+{
+    const struct nlattr *oif;
+    struct ofpbuf *reply;
+    int error = get_route(remote, &reply);
+
+    if (error) {
+        return error;
+    }
+    oif = nl_attr_find(reply, NLMSG_HDRLEN + sizeof(struct rtmsg), RTA_OIF);
+    *ifindex = oif ? nl_attr_get_u32(oif) : 0;
+    ofpbuf_delete(reply);
+    return oif ? 0 : ENETUNREACH;
 }
 
 static int

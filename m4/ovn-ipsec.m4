@@ -106,6 +106,18 @@ AC_DEFUN([OVN_IPSEC_CFLAGS], [
   AC_SUBST([HARDEN_LDFLAGS])
 ])
 
+dnl OVN_IPSEC_LIBCAPNG
+dnl
+dnl By which ovs-monitor-ipsec gives up capabilities.
+AC_DEFUN([OVN_IPSEC_LIBCAPNG], [
+  AC_CHECK_HEADERS([cap-ng.h], [],
+    [OVN_IPSEC_MISSING([libcap-ng's header cap-ng.h],
+                       [libcap-ng-dev], [libcap-ng-devel])])
+  AC_CHECK_LIB([cap-ng], [capng_apply], [LIBCAPNG_LIBS=-lcap-ng],
+    [OVN_IPSEC_MISSING([libcap-ng], [libcap-ng-dev], [libcap-ng-devel])])
+  AC_SUBST([LIBCAPNG_LIBS])
+])
+
 dnl OVN_IPSEC_OPENSSL
 AC_DEFUN([OVN_IPSEC_OPENSSL], [
   AC_CHECK_HEADERS([openssl/x509v3.h], [],

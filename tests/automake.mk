@@ -14,6 +14,8 @@ TESTSUITE_AT = \
 	tests/lib.at \
 	tests/ipsec.at \
 	tests/guard.at \
+	tests/privileges.at \
+	tests/protection.at \
 	tests/vici.at \
 	tests/ovn-schema.at \
 	tests/ovn-northd.at \
