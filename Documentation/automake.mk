@@ -3,4 +3,5 @@
 
 EXTRA_DIST += \
 	Documentation/howto/certificates.rst \
-	Documentation/howto/encrypt-tunnels.rst
+	Documentation/howto/encrypt-tunnels.rst \
+	Documentation/internals/security.rst

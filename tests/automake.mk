@@ -58,7 +58,8 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-ovn.at \
 	tests/system-ipsec.at \
 	tests/system-change.at \
-	tests/system-guard.at
+	tests/system-guard.at \
+	tests/system-attacks.at
 EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
 	tests/uml/build-modules \
 	tests/uml/chassis-init \
@@ -66,6 +67,7 @@ EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
 	tests/uml/check-system \
 	tests/uml/run-suite \
 	tests/uml/sandbox.sh \
+	tests/uml/spoof.pl \
 	tests/uml/uml-init \
 	tests/uml/uml-run
 
