@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #include "bypass.h"
+#include "leak.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "xfrm.h"
+#include "xfrm-stat.h"
 
 static const char *store = "unit-guard-rules";
 
@@ -243,6 +245,97 @@ test_leftover(void)
     guard_destroy(guard);
 }
 
+static void
+check_leak(const struct guard *guard, int family, const char *expected)
+{
+    struct guard_selector s = geneve(family);
+    struct in6_addr here = wire_addr(HERE, family);
+    struct in6_addr there = wire_addr(THERE, family);
+    char *got = leak_find(guard, &s, &here, &there);
+
+    CHECK_STRING(got, expected);
+    free(got);
+}
+
+/* Each switch, and what it really does to packets. */
+static void
+test_leak(void)
+{
+    const struct guard_rule rules[] = {
+        protect_all(AF_INET), protect_all(AF_INET6),
+    };
+    struct guard *guard = guard_create(NULL);
+
+    apply(guard, rules, 2);
+    check_leak(guard, AF_INET, NULL);
+    check_leak(guard, AF_INET6, NULL);
+    CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+
+    wire_run("echo 1 >/proc/sys/net/ipv4/conf/unit0/disable_xfrm");
+    wire_run("ip route flush cache");
+    check_leak(guard, AF_INET, "net.ipv4.conf.unit0.disable_xfrm=1 lets "
+               "packets leave unencrypted: set it to 0");
+    CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    wire_run("echo 0 >/proc/sys/net/ipv4/conf/unit0/disable_xfrm");
+
+    wire_run("echo 1 >/proc/sys/net/ipv4/conf/unit0/disable_policy");
+    wire_run("ip route flush cache");
+    check_leak(guard, AF_INET, "net.ipv4.conf.unit0.disable_policy=1 lets "
+               "packets from outside in unencrypted: set it to 0");
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    wire_run("echo 0 >/proc/sys/net/ipv4/conf/unit0/disable_policy");
+
+    wire_run("echo 1 >/proc/sys/net/ipv6/conf/unit0/disable_policy");
+    check_leak(guard, AF_INET6, "net.ipv6.conf.unit0.disable_policy=1 lets "
+               "packets from outside in unencrypted: set it to 0");
+    check_leak(guard, AF_INET, NULL);
+    wire_run("echo 0 >/proc/sys/net/ipv6/conf/unit0/disable_policy");
+
+    wire_run("ip xfrm policy add dir out dst 10.9.0.2 priority 7");
+    guard_run(guard);
+    check_leak(guard, AF_INET, "an XFRM policy of somebody else lets its "
+               "packets pass unencrypted (dir out dst 10.9.0.2/32 priority "
+               "7): remove it, or make it not match");
+    CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
+    wire_run("ip xfrm policy delete dir out dst 10.9.0.2");
+    guard_flush(guard);
+    guard_destroy(guard);
+    wire_run("ip xfrm state flush");
+}
+
+static void
+check_stat_text(const char *expected)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    xfrm_stat_format(&ds);
+    CHECK_STRING(ds_cstr(&ds), expected);
+    ds_destroy(&ds);
+}
+
+/* What was counted before the start is left out. */
+static void
+test_stat(void)
+{
+    struct guard_rule all = protect_all(AF_INET);
+    struct guard *guard = guard_create(NULL);
+
+    if (access("/proc/net/xfrm_stat", R_OK)) {
+        guard_destroy(guard);
+        return;
+    }
+    apply(guard, &all, 1);
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+    xfrm_stat_start();
+    check_stat_text("");
+    CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
+    check_stat_text("3 incoming packets dropped by block policies on this "
+                    "host, of anybody (XfrmInPolBlock)\n");
+    guard_flush(guard);
+    guard_destroy(guard);
+}
+
 void
 unit_guard_rules(void)
 {
@@ -253,4 +346,6 @@ unit_guard_rules(void)
     test_bypass();
     test_restore();
     test_leftover();
+    test_leak();
+    test_stat();
 }

@@ -370,6 +370,8 @@ test_acquire_flood(void)
         n++;
     }
     CHECK(n == 1024);
+    CHECK(guard_missed_acquires(guard));
+    CHECK(!guard_missed_acquires(guard));
     CHECK(guard_is_installed(guard));
 
     check_acquire(guard, fd, &geneve);
