@@ -100,8 +100,8 @@ allow_policy(const struct guard_rule *rule, enum xfrm_dir dir)
     };
 }
 
-/* Fills in the GUARD_N_POLICIES 'policies' that 'rule' stands for.  None is needed for
- * forwarding (XFRM_FWD): see guard.h. */
+/* Fills in the GUARD_N_POLICIES 'policies' that 'rule' stands for.  None is
+ * needed for forwarding (XFRM_FWD): see guard.h. */
 void
 guard_rule_policies(const struct guard_rule *rule,
                     struct xfrm_policy *policies)

@@ -7,8 +7,8 @@
 /* The kernel's counters of what XFRM dropped (/proc/net/xfrm_stat), since the
  * daemon's start.
  *
- * They count for the whole network namespace: a packet may have been anybody's.
- * Those who show state call this. */
+ * They count for the whole network namespace: a packet may have been
+ * anybody's.  Those who show state call this. */
 
 #include <stddef.h>
 #include <stdint.h>

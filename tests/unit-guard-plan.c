@@ -97,7 +97,8 @@ format_rules(const struct guard_plan *plan)
                       actions[rule->action], rule->selector.proto,
                       rule->selector.port);
         if (guard_rule_is_wildcard(rule)) {
-            ds_put_cstr(&ds, rule->selector.family == AF_INET ? "ipv4" : "ipv6");
+            ds_put_cstr(&ds, (rule->selector.family == AF_INET
+                              ? "ipv4" : "ipv6"));
         } else {
             ipv6_format_mapped(&rule->remote, &ds);
         }
