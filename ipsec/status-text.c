@@ -26,9 +26,11 @@
 
 #include "credentials.h"
 #include "guard.h"
+#include "guard-options.h"
 #include "quote.h"
 #include "status.h"
 #include "tunnel.h"
+#include "tunnel-options.h"
 #include "xfrm-format.h"
 
 /* How many tunnels status_text_down() names. */
@@ -218,6 +220,8 @@ put_verdict(const struct status_tunnel *tunnel, struct ds *ds)
         put_last_error(&conn->ike, ds);
         put_indented(ds, "connection", conn->peer->name);
     }
+    tunnel_options_format(tunnel->view.wish->options, ds);
+    guard_options_format(&tunnel->view.wish->guard, ds);
 }
 
 static void

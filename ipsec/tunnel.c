@@ -42,19 +42,18 @@ typedef char *field_parser(struct tunnel *t, const char *text);
 static field_parser parse_remote_ip, parse_local_ip, parse_dst_port,
     parse_psk, parse_remote_cert, parse_remote_name;
 
-/* The one table of fields: parse, compare, hash and print all walk it. */
+/* The one table of fields: parse, compare and hash all walk it. */
 static const struct {
     const char *option;
     field_parser *parse;
-    bool secret;                /* Never shown. */
 } fields[TUNNEL_N_FIELDS] = {
-    [TUNNEL_TYPE] = { "type", NULL, false },
-    [TUNNEL_REMOTE_IP] = { "remote_ip", parse_remote_ip, false },
-    [TUNNEL_LOCAL_IP] = { "local_ip", parse_local_ip, false },
-    [TUNNEL_DST_PORT] = { "dst_port", parse_dst_port, false },
-    [TUNNEL_PSK] = { "psk", parse_psk, true },
-    [TUNNEL_REMOTE_CERT] = { "remote_cert", parse_remote_cert, false },
-    [TUNNEL_REMOTE_NAME] = { "remote_name", parse_remote_name, false },
+    [TUNNEL_TYPE] = { "type", NULL },
+    [TUNNEL_REMOTE_IP] = { "remote_ip", parse_remote_ip },
+    [TUNNEL_LOCAL_IP] = { "local_ip", parse_local_ip },
+    [TUNNEL_DST_PORT] = { "dst_port", parse_dst_port },
+    [TUNNEL_PSK] = { "psk", parse_psk },
+    [TUNNEL_REMOTE_CERT] = { "remote_cert", parse_remote_cert },
+    [TUNNEL_REMOTE_NAME] = { "remote_name", parse_remote_name },
 };
 
 #define IPSEC_OPTION_PREFIX "ipsec_"
@@ -371,18 +370,4 @@ tunnel_hash(const struct tunnel *t)
                 : hash_add(hash, i));
     }
     return tunnel_options_hash(t->options, hash);
-}
-
-/* Appends to 'ds' a line for each field that 't' has, secrets redacted. */
-void
-tunnel_format(const struct tunnel *t, struct ds *ds)
-{
-    for (size_t i = 0; i < TUNNEL_N_FIELDS; i++) {
-        if (t->value[i]) {
-            ds_put_format(ds, "  %s: %s\n", fields[i].option,
-                          fields[i].secret ? "<redacted>" : t->value[i]);
-        }
-    }
-    tunnel_options_format(t->options, ds);
-    guard_options_format(&t->guard, ds);
 }

@@ -75,6 +75,5 @@ struct tunnel *tunnel_parse(const char *name, const char *type,
 void tunnel_destroy(struct tunnel *);
 bool tunnel_equals(const struct tunnel *, const struct tunnel *);
 uint32_t tunnel_hash(const struct tunnel *);
-void tunnel_format(const struct tunnel *, struct ds *);
 
 #endif /* tunnel.h */
