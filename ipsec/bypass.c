@@ -45,7 +45,7 @@ is_bypass(const struct xfrm_policy *policy)
     return (policy->ts.user != GUARD_USER
             && (policy->dir == XFRM_OUT || policy->dir == XFRM_IN)
             && !policy->block
-            && !policy->limited
+            && !policy->limited && !policy->mark_mask
             && policy->priority <= GUARD_PRIORITY
             && (policy->template == XFRM_NO_TEMPLATE
                 || policy->template == XFRM_CLEAR_TEMPLATE));

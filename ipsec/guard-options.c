@@ -7,16 +7,20 @@
 
 #include "guard-options.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
+#include "quote.h"
 #include "smap.h"
 #include "util.h"
 
 #define MODE "ipsec_guard"
 #define TRANSITION "ipsec_transition"
 #define TIMEOUT "ipsec_transition_timeout"
+#define MARK "ipsec_skb_mark"
 
 /* In s. */
 #define TIMEOUT_DEFAULT 30
@@ -152,9 +156,55 @@ parse_timeout(const struct smap *other_config, char **errorp)
     return seconds * 1000;
 }
 
+/* Takes VALUE[/MASK], each decimal or hexadecimal. */
+static bool
+parse_mark(const char *text, uint32_t *value, uint32_t *mask)
+{
+    unsigned long long int v, m = UINT32_MAX;
+    char *copy = xstrdup(text);
+    char *slash = strchr(copy, '/');
+    bool ok;
+
+    if (slash) {
+        *slash++ = '\0';
+    }
+    ok = (isdigit((unsigned char) copy[0])
+          && (!slash || isdigit((unsigned char) slash[0]))
+          && str_to_ullong(copy, 0, &v)
+          && (!slash || str_to_ullong(slash, 0, &m))
+          && v <= UINT32_MAX && m && m <= UINT32_MAX && !(v & ~m));
+    free(copy);
+    if (ok) {
+        *value = v;
+        *mask = m;
+    }
+    return ok;
+}
+
+/* An unusable mark changes nothing: what was never to leave still does not. */
+static void
+update_mark(const struct smap *other_config, struct guard_settings *settings,
+            char **errorp)
+{
+    const char *text = smap_get(other_config, MARK);
+
+    if (!text) {
+        settings->mark = settings->mark_mask = 0;
+    } else if (!parse_mark(text, &settings->mark, &settings->mark_mask)
+               && !*errorp) {
+        struct ds ds = DS_EMPTY_INITIALIZER;
+
+        ds_put_cstr(&ds, "other_config:"MARK"=");
+        put_quoted(&ds, text);
+        ds_put_cstr(&ds, " is not VALUE/MASK of a packet mark, such as "
+                    "0x1/0x1, with no bit in VALUE that MASK does not have");
+        *errorp = ds_steal_cstr(&ds);
+    }
+}
+
 /* Sets '*settings' from 'other_config' of table Open_vSwitch.  Returns null,
  * or what is wrong in words, which the caller frees; then the default takes
- * its place, which is the safest. */
+ * its place, which is the safest, and the mark stays as it was. */
 char *
 guard_settings_parse(const struct smap *other_config,
                      struct guard_settings *settings)
@@ -169,5 +219,6 @@ guard_settings_parse(const struct smap *other_config,
         settings->options.transition = GUARD_TRANSITION_STRICT;
     }
     settings->timeout = parse_timeout(other_config, &error);
+    update_mark(other_config, settings, &error);
     return error;
 }

@@ -41,6 +41,8 @@ struct guard_options {
 struct guard_settings {
     struct guard_options options;       /* Nothing unset. */
     int timeout;                /* Of the transition, in ms. */
+    uint32_t mark, mark_mask;   /* Of packets that never leave unencrypted;
+                                 * 0, 0: none. */
 };
 
 char *guard_options_parse(const struct smap *, const char *column,

@@ -381,6 +381,49 @@ add_rules(struct guard_plan *plan, const struct plan_selector *ps,
     }
 }
 
+/* No packet with 'mark' under 'mark_mask' (0: there is no such) that is one of
+ * a tunnel leaves unencrypted, whichever tunnels there are. */
+void
+guard_plan_add_mark(struct guard_plan *plan, uint32_t mark,
+                    uint32_t mark_mask)
+{
+    plan->mark = mark;
+    plan->mark_mask = mark_mask;
+}
+
+static void
+add_drop(struct guard_plan *plan, const struct guard_selector *selector)
+{
+    const struct plan_selector ps = { .selector = *selector };
+
+    add_rule(plan, &ps, &in6addr_any, GUARD_DROP);
+    plan->rules[plan->n_rules - 1].mark = plan->mark;
+    plan->rules[plan->n_rules - 1].mark_mask = plan->mark_mask;
+}
+
+/* Every type's own port, and those that tunnels have. */
+static void
+add_drops(struct guard_plan *plan)
+{
+    static const int families[] = { AF_INET, AF_INET6 };
+    const struct plan_selector *ps;
+    const char *name;
+
+    for (size_t i = 0; (name = tunnel_type_name(i)) != NULL; i++) {
+        const struct tunnel_type *type = tunnel_type_lookup(name);
+
+        for (size_t j = 0; j < ARRAY_SIZE(families); j++) {
+            add_drop(plan, &(struct guard_selector) {
+                .family = families[j], .proto = type->proto,
+                .port = type->port,
+            });
+        }
+    }
+    HMAP_FOR_EACH (ps, node, &plan->selectors) {
+        add_drop(plan, &ps->selector);
+    }
+}
+
 /* Makes the rules, when all tunnels have been added.  What 'transition'
  * defers, until 'deadline' (ms) if that is new, has none yet. */
 void
@@ -402,6 +445,9 @@ guard_plan_finish(struct guard_plan *plan, struct transition *transition,
         add_rules(plan, ps, deferred);
     }
     transition_end(transition);
+    if (plan->mark_mask) {
+        add_drops(plan);
+    }
     guard_rules_normalize(plan->rules, &plan->n_rules);
 }
 

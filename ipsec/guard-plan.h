@@ -37,6 +37,8 @@ struct tunnel;
 
 struct guard_plan {
     struct guard_options defaults;      /* For what a tunnel leaves open. */
+    uint32_t mark, mark_mask;   /* Of what never leaves unencrypted; 0, 0:
+                                 * none. */
 
     struct hmap selectors;      /* Contains "struct plan_selector"s. */
     struct plan_plain *plains;  /* Tunnels in clear. */
@@ -56,6 +58,8 @@ void guard_plan_destroy(struct guard_plan *);
 void guard_plan_add(struct guard_plan *, const struct tunnel *);
 void guard_plan_add_plain(struct guard_plan *, const struct tunnel *,
                           bool flow, bool ending);
+void guard_plan_add_mark(struct guard_plan *, uint32_t mark,
+                         uint32_t mark_mask);
 void guard_plan_finish(struct guard_plan *, struct transition *,
                        long long int deadline);
 

@@ -100,9 +100,10 @@ allow_policy(const struct guard_rule *rule, enum xfrm_dir dir)
     };
 }
 
-/* Fills in the GUARD_N_POLICIES 'policies' that 'rule' stands for.  None is
- * needed for forwarding (XFRM_FWD): see guard.h. */
-void
+/* Fills in 'policies', which has room for GUARD_N_POLICIES, with those that
+ * 'rule' stands for, and returns how many there are.  None is needed for
+ * forwarding (XFRM_FWD): see guard.h. */
+size_t
 guard_rule_policies(const struct guard_rule *rule,
                     struct xfrm_policy *policies)
 {
@@ -124,10 +125,19 @@ guard_rule_policies(const struct guard_rule *rule,
     case GUARD_ACCEPT:
         in->priority = ACCEPT_PRIORITY;
         break;
+    case GUARD_DROP:
+        /* In front of everything of ours, so that no exception from the guard
+         * is one from this. */
+        out->priority = GUARD_PRIORITY - 2;
+        out->block = true;
+        out->mark = rule->mark;
+        out->mark_mask = rule->mark_mask;
+        return 1;
     case GUARD_N_ACTIONS:
     default:
         OVS_NOT_REACHED();
     }
+    return 2;
 }
 
 /* Compares what two rules are about, not what happens to it. */
@@ -136,7 +146,14 @@ compare_subjects(const struct guard_rule *a, const struct guard_rule *b)
 {
     int cmp = guard_selector_compare(&a->selector, &b->selector);
 
-    return cmp ? cmp : memcmp(&a->remote, &b->remote, sizeof a->remote);
+    if (!cmp) {
+        cmp = memcmp(&a->remote, &b->remote, sizeof a->remote);
+    }
+    return (cmp ? cmp
+            : a->mark_mask != b->mark_mask
+            ? (a->mark_mask > b->mark_mask ? 1 : -1)
+            : a->mark != b->mark ? (a->mark > b->mark ? 1 : -1)
+            : 0);
 }
 
 static int
@@ -190,7 +207,8 @@ static size_t
 describe_selector(const struct guard_rule *rules, size_t n, struct ds *ds)
 {
     size_t count[GUARD_N_ACTIONS] = { 0 };
-    bool wildcard = guard_rule_is_wildcard(rules);
+    bool wildcard = (guard_rule_is_wildcard(rules)
+                     && rules->action == GUARD_PROTECT);
     size_t i;
 
     for (i = 0; i < n && !guard_selector_compare(&rules[0].selector,
@@ -200,9 +218,11 @@ describe_selector(const struct guard_rule *rules, size_t n, struct ds *ds)
     size_t n_allowed = count[GUARD_ALLOW] + count[GUARD_ACCEPT];
 
     guard_selector_format(&rules[0].selector, ds);
-    if (!wildcard) {
+    if (!wildcard && count[GUARD_PROTECT]) {
         ds_put_format(ds, " with %"PRIuSIZE" addresses only",
                       count[GUARD_PROTECT]);
+    } else if (!wildcard && count[GUARD_DROP]) {
+        ds_put_cstr(ds, " with the mark of ipsec_skb_mark only");
     }
     if (n_allowed) {
         ds_put_format(ds, ", %"PRIuSIZE" addresses excepted", n_allowed);

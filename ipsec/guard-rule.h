@@ -38,14 +38,17 @@ enum guard_action {
                                  * beside an IKE daemon's policy, so that the
                                  * peer may already send in clear while we
                                  * still encrypt. */
+    GUARD_DROP,                 /* Out, with a mark: dropped. */
     GUARD_N_ACTIONS
 };
 
 struct guard_rule {
     struct guard_selector selector;
     struct in6_addr remote;     /* IPv4 as IPv4-mapped; in6addr_any: every
-                                 * address, then 'action' is GUARD_PROTECT. */
+                                 * address, then 'action' is GUARD_PROTECT or
+                                 * GUARD_DROP. */
     enum guard_action action;
+    uint32_t mark, mark_mask;   /* Of GUARD_DROP, otherwise 0. */
 };
 
 /* Every policy of the guard has this as 'user' of its selector ("OVSI"; `ip
@@ -58,7 +61,7 @@ struct guard_rule {
 /* Behind any IKE daemon's policies: charon's are below 400,000. */
 #define GUARD_PRIORITY 4000000000u
 
-#define GUARD_N_POLICIES 2      /* Per rule. */
+#define GUARD_N_POLICIES 2      /* Per rule, at most. */
 
 int guard_selector_compare(const struct guard_selector *,
                            const struct guard_selector *);
@@ -66,8 +69,8 @@ void guard_selector_format(const struct guard_selector *, struct ds *);
 struct guard_selector guard_selector_of_policy(const struct xfrm_policy *);
 
 bool guard_rule_is_wildcard(const struct guard_rule *);
-void guard_rule_policies(const struct guard_rule *,
-                         struct xfrm_policy *policies);
+size_t guard_rule_policies(const struct guard_rule *,
+                           struct xfrm_policy *policies);
 
 void guard_rules_normalize(struct guard_rule *, size_t *n);
 bool guard_rules_equal(const struct guard_rule *a, size_t n_a,

@@ -5,9 +5,10 @@
  *
  * The file has a line per rule:
  *
- *     ACTION FAMILY PROTOCOL PORT [ADDRESS]
+ *     ACTION FAMILY PROTOCOL PORT [ADDRESS|MARK/MASK]
  *     protect ipv4 17 6081
  *     allow ipv6 17 6081 2001:db8::1
+ *     drop ipv4 47 0 0x1/0xff
  *
  * and comments, which begin with "#". */
 
@@ -67,11 +68,16 @@ format_rule(const struct guard_rule *rule, struct ds *ds)
     const struct guard_selector *s = &rule->selector;
 
     ds_put_format(ds, "%s %s %"PRIu8" %"PRIu16,
-                  rule->action == GUARD_PROTECT ? "protect" : "allow",
+                  rule->action == GUARD_PROTECT ? "protect"
+                  : rule->action == GUARD_DROP ? "drop" : "allow",
                   s->family == AF_INET ? "ipv4" : "ipv6", s->proto, s->port);
     if (!guard_rule_is_wildcard(rule)) {
         ds_put_char(ds, ' ');
         ipv6_format_mapped(&rule->remote, ds);
+    }
+    if (rule->action == GUARD_DROP) {
+        ds_put_format(ds, " 0x%"PRIx32"/0x%"PRIx32, rule->mark,
+                      rule->mark_mask);
     }
     ds_put_char(ds, '\n');
 }
@@ -120,14 +126,22 @@ parse_rule(const char *line, struct guard_rule *rule)
                   &end)
         || proto > UINT8_MAX || port > UINT16_MAX
         || (strcmp(family, "ipv4") && strcmp(family, "ipv6"))
-        || (strcmp(action, "protect") && strcmp(action, "allow"))) {
+        || (strcmp(action, "protect") && strcmp(action, "allow")
+            && strcmp(action, "drop"))) {
         return false;
     }
     rule->selector.family = strcmp(family, "ipv4") ? AF_INET6 : AF_INET;
     rule->selector.proto = proto;
     rule->selector.port = port;
-    rule->action = strcmp(action, "allow") ? GUARD_PROTECT : GUARD_ALLOW;
+    rule->action = (!strcmp(action, "allow") ? GUARD_ALLOW
+                    : !strcmp(action, "drop") ? GUARD_DROP
+                    : GUARD_PROTECT);
     line += end;
+    if (rule->action == GUARD_DROP) {
+        return (ovs_scan(line, " 0x%"SCNx32"/0x%"SCNx32"%n", &rule->mark,
+                         &rule->mark_mask, &end)
+                && !line[end] && rule->mark_mask);
+    }
     if (!*line) {
         return rule->action == GUARD_PROTECT;
     }

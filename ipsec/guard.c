@@ -715,8 +715,9 @@ guard_make_wanted(struct guard *guard)
         gp->wanted = false;
     }
     for (size_t i = 0; i < guard->n_rules; i++) {
-        guard_rule_policies(&guard->rules[i], policies);
-        for (size_t j = 0; j < GUARD_N_POLICIES; j++) {
+        size_t n = guard_rule_policies(&guard->rules[i], policies);
+
+        for (size_t j = 0; j < n; j++) {
             guard_want(guard, &policies[j]);
         }
     }
@@ -770,8 +771,9 @@ guard_restore(const char *store, size_t *n)
     for (size_t i = 0; i < *n; i++) {
         struct xfrm_policy policies[GUARD_N_POLICIES];
 
-        guard_rule_policies(&rules[i], policies);
-        for (size_t j = 0; j < GUARD_N_POLICIES; j++) {
+        size_t n_policies = guard_rule_policies(&rules[i], policies);
+
+        for (size_t j = 0; j < n_policies; j++) {
             keep_first(&error, put_policy(&policies[j], &n_set));
         }
     }

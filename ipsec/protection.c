@@ -95,6 +95,7 @@ protection_begin(struct protection *p, const struct smap *other_config)
     free(p->error);
     p->error = error;
     p->next = guard_plan_create(&p->settings.options);
+    guard_plan_add_mark(p->next, p->settings.mark, p->settings.mark_mask);
 }
 
 /* Adds 't', which asks for encryption. */

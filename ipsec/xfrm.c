@@ -77,6 +77,20 @@ put_esp_transport(struct ofpbuf *msg, const struct xfrm_policy *policy)
     nl_msg_put_unspec(msg, XFRMA_TMPL, &tmpl, sizeof tmpl);
 }
 
+/* The mark is part of a policy's identity, so that all messages that name one
+ * have it. */
+static void
+put_mark(struct ofpbuf *msg, const struct xfrm_policy *policy)
+{
+    const struct xfrm_mark mark = {
+        .v = policy->mark, .m = policy->mark_mask,
+    };
+
+    if (mark.m) {
+        nl_msg_put_unspec(msg, XFRMA_MARK, &mark, sizeof mark);
+    }
+}
+
 static struct ofpbuf *
 request_create(uint16_t type)
 {
@@ -106,6 +120,7 @@ encode_policy(const struct xfrm_policy *policy)
     if (policy->template == XFRM_ESP_TRANSPORT) {
         put_esp_transport(msg, policy);
     }
+    put_mark(msg, policy);
     return msg;
 }
 
@@ -120,6 +135,7 @@ encode_policy_id(uint16_t type, const struct xfrm_policy *policy)
     encode_ts(&id.sel, &policy->ts);
     id.dir = policy->dir;
     nl_msg_put(msg, &id, sizeof id);
+    put_mark(msg, policy);
     return msg;
 }
 
@@ -243,12 +259,16 @@ decode_policy(const struct xfrm_userpolicy_info *info,
               const struct ofpbuf *msg, size_t body_size,
               struct xfrm_policy *policy)
 {
+    struct xfrm_mark mark = { .m = 0 };
+
+    msg_attr_value(msg, body_size, XFRMA_MARK, &mark, sizeof mark);
     *policy = (struct xfrm_policy) {
         .dir = info->dir,
         .block = info->action == XFRM_POLICY_BLOCK,
         .priority = info->priority,
-        .limited = (msg_attr(msg, body_size, XFRMA_MARK)
-                    || msg_attr(msg, body_size, XFRMA_IF_ID)),
+        .mark = mark.v,
+        .mark_mask = mark.m,
+        .limited = msg_attr(msg, body_size, XFRMA_IF_ID) != NULL,
     };
     decode_ts(&info->sel, &policy->ts);
     decode_template(msg_attr(msg, body_size, XFRMA_TMPL), policy);

@@ -64,9 +64,11 @@ struct xfrm_policy {
     uint32_t priority;          /* A lower number wins. */
     enum xfrm_template template;
     uint32_t reqid;             /* Of XFRM_ESP_TRANSPORT: which SAs serve. */
-    bool limited;               /* From the kernel only: it has a mark or an
-                                 * interface ID, so that it is for some of the
-                                 * packets that 'ts' matches. */
+    uint32_t mark, mark_mask;   /* For packets whose mark under the mask is
+                                 * 'mark' only; 0, 0: whatever it is. */
+    bool limited;               /* From the kernel only: it has an interface
+                                 * ID, so that it is for some of the packets
+                                 * that 'ts' matches. */
 };
 
 bool xfrm_policy_equals(const struct xfrm_policy *,

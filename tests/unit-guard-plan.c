@@ -7,6 +7,7 @@
 
 #include "guard-plan.h"
 #include "unit.h"
+#include "xfrm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,7 @@ check_scene(const struct scene *scene)
     struct smap config;
 
     parse_smap(scene->other_config ? scene->other_config : "", &config);
+    memset(&settings, 0, sizeof settings);
     CHECK_STRING(guard_settings_parse(&config, &settings), NULL);
     plan = guard_plan_create(&settings.options);
     transition_init(&transition, NULL);
@@ -285,6 +287,7 @@ check_settings(const char *text, const char *error, enum guard_mode mode,
     struct smap config;
     char *got;
 
+    memset(&settings, 0, sizeof settings);
     parse_smap(text, &config);
     got = guard_settings_parse(&config, &settings);
     CHECK_STRING(got, error);
@@ -296,6 +299,61 @@ check_settings(const char *text, const char *error, enum guard_mode mode,
 }
 
 /* What is wrong becomes the default, which is the safest. */
+/* A mark that cannot be used leaves the last one in force. */
+static void
+test_mark(void)
+{
+    static const struct {
+        const char *text;
+        bool ok;
+        uint32_t mark, mask;
+    } cases[] = {
+        { "1/1", true, 1, 1 }, { "0x10/0xf0", true, 0x10, 0xf0 },
+        { "0/1", true, 0, 1 }, { "7", true, 7, UINT32_MAX },
+        { "0xffffffff/0xffffffff", true, UINT32_MAX, UINT32_MAX },
+        { "", false, 0, 0 }, { "/", false, 0, 0 }, { "1/", false, 0, 0 },
+        { "/1", false, 0, 0 }, { "1/0", false, 0, 0 }, { "2/1", false, 0, 0 },
+        { "1/1/1", false, 0, 0 }, { "-1/1", false, 0, 0 },
+        { "x/1", false, 0, 0 }, { "1/x", false, 0, 0 },
+        { "0x100000000/0x100000000", false, 0, 0 }, { "%unique", false, 0, 0 },
+        { " 1/1", false, 0, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct guard_settings settings = { .mark = 5, .mark_mask = 5 };
+        struct smap config = SMAP_INITIALIZER(&config);
+
+        smap_add(&config, "ipsec_skb_mark", cases[i].text);
+        char *error = guard_settings_parse(&config, &settings);
+        CHECK(!error == cases[i].ok);
+        CHECK(settings.mark == (cases[i].ok ? cases[i].mark : 5));
+        CHECK(settings.mark_mask == (cases[i].ok ? cases[i].mask : 5));
+        free(error);
+        smap_destroy(&config);
+    }
+
+    /* Without a tunnel there are rules for every type: GRE, Geneve, VXLAN and
+     * STT, in both families. */
+    const struct guard_options none = { .mode = GUARD_MODE_STRICT };
+    struct guard_plan *plan = guard_plan_create(&none);
+    struct transition transition;
+
+    transition_init(&transition, NULL);
+    guard_plan_add_mark(plan, 1, 1);
+    guard_plan_finish(plan, &transition, 0);
+    CHECK(plan->n_rules == 8);
+    CHECK(guard_plan_is_empty(plan));
+    for (size_t i = 0; i < plan->n_rules; i++) {
+        struct xfrm_policy policies[GUARD_N_POLICIES];
+
+        CHECK(guard_rule_policies(&plan->rules[i], policies) == 1);
+        CHECK(policies[0].block && policies[0].dir == XFRM_OUT);
+        CHECK(policies[0].mark == 1 && policies[0].mark_mask == 1);
+    }
+    guard_plan_destroy(plan);
+    transition_destroy(&transition);
+}
+
 static void
 test_settings(void)
 {
@@ -353,6 +411,7 @@ unit_guard_plan(void)
         check_scene(&scenes[i]);
     }
     test_transition();
+    test_mark();
     test_settings();
     test_tunnel_options();
 }

@@ -88,13 +88,17 @@ test_round_trip(void)
         make_rule(AF_INET, IPPROTO_UDP, 6081, "::", GUARD_PROTECT),
         make_rule(AF_INET, IPPROTO_UDP, 6081, "::ffff:10.0.0.1", GUARD_ALLOW),
         make_rule(AF_INET6, IPPROTO_GRE, 0, "2001:db8::1", GUARD_PROTECT),
+        make_rule(AF_INET6, IPPROTO_GRE, 0, "::", GUARD_DROP),
     };
     struct guard_store *store = guard_store_open(path);
     struct guard_rule *got;
     size_t n = ARRAY_SIZE(rules), n_got;
     struct stat st;
 
+    rules[3].mark = 0x1;
+    rules[3].mark_mask = 0xff;
     guard_rules_normalize(rules, &n);
+    CHECK(n == ARRAY_SIZE(rules));
     CHECK(access(path, F_OK));
     guard_store_set(store, rules, n);
     CHECK(settles(store));
