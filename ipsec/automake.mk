@@ -73,6 +73,7 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/strongswan-files.h \
 	ipsec/strongswan-judge.c \
 	ipsec/strongswan-judge.h \
+	ipsec/strongswan-look.c \
 	ipsec/strongswan-sa.c \
 	ipsec/strongswan-sa.h \
 	ipsec/strongswan-session.c \

@@ -31,6 +31,15 @@ struct ike_class {
     /* Frees 'ike'.  SAs stay: our restart must not cut traffic. */
     void (*close)(struct ike *ike);
 
+    /* For before the first 'commit': finds out, if it has not been called
+     * before, what SAs the daemon has, and returns true when that is known.
+     * False for as long as the daemon does not answer. */
+    bool (*look)(struct ike *ike);
+
+    /* True if the daemon had an SA with the addresses and the peer's identity
+     * of 'p' when 'look' found out. */
+    bool (*had_sa)(const struct ike *ike, const struct peer *p);
+
     /* From now on 'name' should be as 'p', or gone if 'p' is null.  Copies
      * 'p'.  Overrides a wish under way; repeating one costs nothing. */
     void (*set)(struct ike *ike, const char *name, const struct peer *p);

@@ -190,6 +190,9 @@ handle_reply(struct strongswan *s, struct strongswan_msg *msg)
             strongswan_conn_want_query(&s->conns, conn);
         }
         break;
+    case STRONGSWAN_LOOK:
+        strongswan_look_handle(s, msg);
+        break;
     case STRONGSWAN_OTHER:
         if (msg->vici.error) {
             VLOG_DBG("%s: %s", msg->vici.name, msg->vici.error);
@@ -296,6 +299,7 @@ reset(struct strongswan *s)
     s->key = NULL;
     s->synced = false;
     s->n_syncing = 0;
+    strongswan_look_reset(s);
 }
 
 static void
@@ -304,6 +308,7 @@ run_session(struct strongswan *s)
     if (strongswan_session_run(s->session)) {
         reset(s);
     }
+    strongswan_look_run(s);
     if (strongswan_session_is_up(s->session) && s->committed && !s->synced
         && !s->n_syncing) {
         strongswan_sync_start(s);
@@ -408,6 +413,7 @@ strongswan_open(const struct ike_options *options, struct ike **ikep)
     s->sweep = strongswan_sweep_create();
     s->watch = strongswan_watch_create();
     strongswan_conns_init(&s->conns);
+    sset_init(&s->looked);
     *ikep = &s->up;
     return 0;
 }
@@ -422,6 +428,7 @@ strongswan_close(struct ike *ike)
     swanctl_conf_close(s->files);
     strongswan_sweep_destroy(s->sweep);
     strongswan_watch_destroy(s->watch);
+    sset_destroy(&s->looked);
     credentials_unref(s->key);
     credentials_unref(s->filed);
     free(s);
@@ -593,6 +600,8 @@ const struct ike_class ike_strongswan_class = {
     .name = "strongswan",
     .open = strongswan_open,
     .close = strongswan_close,
+    .look = strongswan_look,
+    .had_sa = strongswan_had_sa,
     .set = strongswan_set,
     .commit = strongswan_commit,
     .hurry = strongswan_hurry,

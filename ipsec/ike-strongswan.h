@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+#include "sset.h"
+
 #include "ike-provider.h"
 #include "strongswan-conn.h"
 
@@ -22,6 +24,14 @@ struct strongswan_sweep;
 struct strongswan_watch;
 struct swanctl_conf;
 
+/* How far strongswan-look is. */
+enum strongswan_look {
+    STRONGSWAN_LOOK_NONE,       /* Nobody wants to know. */
+    STRONGSWAN_LOOK_WANTED,
+    STRONGSWAN_LOOK_ASKED,
+    STRONGSWAN_LOOK_DONE,
+};
+
 struct strongswan {
     struct ike up;
     struct strongswan_session *session;
@@ -31,6 +41,9 @@ struct strongswan {
     struct strongswan_conns conns;
     struct credentials *key;    /* Whose key charon has, or null. */
     struct credentials *filed;  /* Which ones are in 'files', or null. */
+    enum strongswan_look look;
+    struct sset looked;         /* SAs that were there before 'committed', as
+                                 * strongswan-look writes them. */
     bool committed;
     unsigned int n_syncing;     /* Answers that the sync waits for. */
     bool synced;
@@ -40,6 +53,13 @@ struct strongswan {
 /* strongswan-sync.c. */
 void strongswan_sync_start(struct strongswan *);
 void strongswan_sync_handle(struct strongswan *, struct strongswan_msg *);
+
+/* strongswan-look.c. */
+bool strongswan_look(struct ike *);
+bool strongswan_had_sa(const struct ike *, const struct peer *);
+void strongswan_look_run(struct strongswan *);
+void strongswan_look_handle(struct strongswan *, const struct strongswan_msg *);
+void strongswan_look_reset(struct strongswan *);
 
 /* strongswan-step.c. */
 bool strongswan_may_load(const struct strongswan *,

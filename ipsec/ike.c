@@ -54,6 +54,18 @@ ike_close(struct ike *ike)
     }
 }
 
+bool
+ike_look(struct ike *ike)
+{
+    return ike->class->look(ike);
+}
+
+bool
+ike_had_sa(const struct ike *ike, const struct peer *peer)
+{
+    return ike->class->had_sa(ike, peer);
+}
+
 void
 ike_set(struct ike *ike, const char *name, const struct peer *peer)
 {

@@ -54,6 +54,8 @@ struct ike_counts {
 bool ike_exists(const char *name);
 int ike_open(const char *name, const struct ike_options *, struct ike **);
 void ike_close(struct ike *);
+bool ike_look(struct ike *);
+bool ike_had_sa(const struct ike *, const struct peer *);
 void ike_set(struct ike *, const char *name, const struct peer *);
 void ike_commit(struct ike *);
 void ike_hurry(struct ike *, const char *name);

@@ -47,6 +47,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
  * lost: somebody may make that happen all the time. */
 #define HURRY_INTERVAL 1000
 
+/* How long, in ms, the IKE daemon may take to tell what SAs it has when
+ * tunnels claim the same address at our start. */
+#define LOOK_PATIENCE 5000
+
 /* How many addresses without a peer are remembered. */
 #define MAX_HELD 16
 
@@ -58,6 +62,7 @@ struct monitor_tunnel {
     unsigned int version;       /* How many wishes there were. */
     char peer[PEER_NAME_LEN + 1];       /* Name of its peer, or "". */
     char *error;                /* Why it has no peer, or null. */
+    bool had_sa;                /* When we started, in a contest. */
     bool seen;                  /* In the pass that is under way. */
 };
 
@@ -87,6 +92,8 @@ struct monitor {
     bool refresh;
 
     bool peers_due;             /* 'ike' has not got the last pass yet. */
+    bool incumbents_known;      /* Contests of before our start are decided. */
+    long long int look_deadline;        /* ms; if they wait for 'ike'. */
     bool stopped;
     long long int database_lost; /* ms; LLONG_MAX if it is there. */
     bool database_reported;
@@ -445,28 +452,45 @@ find_remote_cert(const struct monitor *m, const struct tunnel *t,
     return NULL;
 }
 
+/* Adds 't' to 'peers'.  Returns its peer, owned by 'peers', or null and the
+ * reason in '*errorp'; '*contested' tells that it is because another tunnel
+ * claims the same address. */
+static struct peer *
+add_to_peers(const struct monitor *m, struct peers *peers,
+             const struct tunnel *t, bool *contested, char **errorp)
+{
+    struct remote_cert *cert;
+    struct in6_addr local;
+    struct peer *peer;
+
+    *contested = false;
+    *errorp = find_local(t, &local);
+    if (!*errorp) {
+        *errorp = check_credentials(m, t);
+    }
+    if (!*errorp) {
+        *errorp = find_remote_cert(m, t, &cert);
+    }
+    if (*errorp) {
+        return NULL;
+    }
+    peer = peers_add_tunnel(peers, t, &local,
+                            credentials_loader_get(m->credentials), cert,
+                            errorp);
+    *contested = !peer;
+    return peer;
+}
+
 static void
 fold_tunnel(struct monitor *m, struct peers *peers, struct monitor_tunnel *mt)
 {
     const struct tunnel *t = effective_tunnel(mt);
-    struct remote_cert *cert;
     struct peer *peer = NULL;
-    struct in6_addr local;
     char *error = NULL;
+    bool contested;
 
     if (t) {
-        error = find_local(t, &local);
-        if (!error) {
-            error = check_credentials(m, t);
-        }
-        if (!error) {
-            error = find_remote_cert(m, t, &cert);
-        }
-        if (!error) {
-            peer = peers_add_tunnel(peers, t, &local,
-                                    credentials_loader_get(m->credentials),
-                                    cert, &error);
-        }
+        peer = add_to_peers(m, peers, t, &contested, &error);
     }
     ovs_strlcpy(mt->peer, peer ? peer->name : "", sizeof mt->peer);
     set_error(mt, mt->wish->error ? mt->wish->error : error);
@@ -474,8 +498,8 @@ fold_tunnel(struct monitor *m, struct peers *peers, struct monitor_tunnel *mt)
 }
 
 /* Who has a peer comes before who wants one: the incumbent stays when two
- * claim the same address with different identities.  Otherwise names
- * decide. */
+ * claim the same address with different identities.  After a start that is who
+ * had an SA, otherwise names decide. */
 static int
 compare_incumbents(const void *a_, const void *b_)
 {
@@ -487,7 +511,81 @@ compare_incumbents(const void *a_, const void *b_)
     if (!x->peer[0] != !y->peer[0]) {
         return x->peer[0] ? -1 : 1;
     }
+    if (x->had_sa != y->had_sa) {
+        return x->had_sa ? -1 : 1;
+    }
     return strcmp((*a)->name, (*b)->name);
+}
+
+/* Returns true if two tunnels claim one address. */
+static bool
+have_contest(const struct monitor *m)
+{
+    const struct shash_node *node;
+    bool contested = false;
+    struct peers peers;
+
+    peers_init(&peers);
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        const struct tunnel *t = effective_tunnel(node->data);
+        char *error = NULL;
+
+        if (t) {
+            add_to_peers(m, &peers, t, &contested, &error);
+            free(error);
+        }
+        if (contested) {
+            break;
+        }
+    }
+    peers_destroy(&peers);
+    return contested;
+}
+
+static void
+note_incumbents(struct monitor *m)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &m->tunnels) {
+        struct monitor_tunnel *mt = node->data;
+        const struct tunnel *t = effective_tunnel(mt);
+        struct peers peers;
+        bool contested;
+        char *error;
+
+        peers_init(&peers);
+        if (t) {
+            const struct peer *peer = add_to_peers(m, &peers, t, &contested,
+                                                   &error);
+
+            mt->had_sa = peer && ike_had_sa(m->ike, peer);
+            free(error);
+        }
+        peers_destroy(&peers);
+    }
+}
+
+/* After a start nobody knows who was first with an address, but who has an SA
+ * was.  Returns false while the IKE daemon still has to tell, for a few
+ * seconds at most, and only if there is a contest. */
+static bool
+find_incumbents(struct monitor *m)
+{
+    if (m->incumbents_known) {
+        return true;
+    }
+    if (have_contest(m)) {
+        if (!m->look_deadline) {
+            m->look_deadline = time_msec() + LOOK_PATIENCE;
+        }
+        if (!ike_look(m->ike) && time_msec() < m->look_deadline) {
+            return false;
+        }
+        note_incumbents(m);
+    }
+    m->incumbents_known = true;
+    return true;
 }
 
 static void
@@ -692,8 +790,10 @@ monitor_run(struct monitor *m)
     if (m->peers_due && credentials_loader_is_settled(m->credentials)
         && remote_certs_is_settled(m->remote_certs)
         && (guard_is_installed(m->guard) || guard_get_error(m->guard))) {
-        m->peers_due = false;
-        update_peers(m);
+        if (find_incumbents(m)) {
+            m->peers_due = false;
+            update_peers(m);
+        }
     }
     ike_run(m->ike);
 }
@@ -709,6 +809,9 @@ monitor_wait(struct monitor *m)
     guard_wait(m->guard);
     protection_wait(m->protection);
     ike_wait(m->ike);
+    if (m->look_deadline && !m->incumbents_known) {
+        poll_timer_wait_until(m->look_deadline);
+    }
     if (m->database_lost != LLONG_MAX && !m->database_reported) {
         poll_timer_wait_until(m->database_lost + DATABASE_PATIENCE);
     }

@@ -155,6 +155,7 @@ strongswan_ike_sa_parse(const char *name, const struct section *section)
 
     sa->name = xstrdup(name);
     sa->unique_id = dup_value(section, "uniqueid");
+    sa->remote_id = dup_value(section, "remote-id");
     parse_host(section, "local-host", &sa->local);
     parse_host(section, "remote-host", &sa->remote);
     sa->settled = (value_is(section, "state", "ESTABLISHED")
@@ -190,6 +191,7 @@ strongswan_ike_sa_destroy(struct strongswan_ike_sa *sa)
         free(child->remote_ts);
     }
     free(sa->children);
+    free(sa->remote_id);
     free(sa->name);
     free(sa->unique_id);
     free(sa);

@@ -34,6 +34,7 @@ struct strongswan_ike_sa {
     char *name;                 /* The connection's. */
     char *unique_id;
     struct in6_addr local, remote; /* The two hosts; zeros if not known. */
+    char *remote_id;            /* The peer's identity, "" if not known. */
     bool established;           /* It works, also while it is rekeyed. */
     bool settled;               /* In state ESTABLISHED, nothing under way. */
     bool initiator;             /* We started it. */

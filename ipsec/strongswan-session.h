@@ -25,6 +25,7 @@ struct strongswan_session;
 /* What is asked for, so what to do with the answer. */
 enum strongswan_purpose {
     STRONGSWAN_OTHER,           /* The answer changes nothing. */
+    STRONGSWAN_LOOK,
     STRONGSWAN_SYNC_CONNS,
     STRONGSWAN_SYNC_SHARED,
     STRONGSWAN_SYNC_TRAPS,
