@@ -9,6 +9,7 @@ TESTSUITE_AT = \
 	tests/macros.at \
 	tests/ipsec-macros.at \
 	tests/ovs-monitor-ipsec.at \
+	tests/ipsec-churn.at \
 	tests/ovs-monitor-ipsec-ctl.at \
 	tests/ovn-macros.at \
 	tests/lib.at \

@@ -230,7 +230,7 @@ conn_message(unsigned int i, struct credentials *credentials)
     struct peers peers;
     peers_init(&peers);
     struct peer *peer = peers_add_tunnel(&peers, tunnel, &local, credentials,
-                                         &error);
+                                         NULL, &error);
     struct section *args = strongswan_conn_for_vici(peer);
 
     peers_destroy(&peers);
