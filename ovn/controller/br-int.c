@@ -11,6 +11,7 @@
 
 #include "openvswitch/vlog.h"
 #include "ovn/controller/local-config.h"
+#include "ovn/lib/troubles.h"
 #include "smap.h"
 #include "vswitch-idl.h"
 
@@ -63,22 +64,31 @@ repair(const struct ovsrec_bridge *bridge, const struct local_config *config)
     if (config->datapath_type
         && strcmp(bridge->datapath_type, config->datapath_type)) {
         ovsrec_bridge_set_datapath_type(bridge, config->datapath_type);
+    } else if (!bridge->datapath_type[0]) {
+        ovsrec_bridge_set_datapath_type(bridge, "system");
     }
 }
 
 /* Makes the integration bridge be there and as it should be, by writing to
  * 'txn'.  Returns it, or null if it will be there only when 'txn' is
- * committed. */
+ * committed.  One with a name that the operator chose is the operator's to
+ * make: until then it returns null and adds to 'troubles'. */
 const struct ovsrec_bridge *
 br_int_run(struct ovsdb_idl_txn *txn, const struct ovsrec_open_vswitch *ovs,
-           const struct local_config *config)
+           const struct local_config *config, struct troubles *troubles)
 {
     const struct ovsrec_bridge *bridge = br_int_find(ovs, config->bridge);
 
     if (bridge) {
         repair(bridge, config);
-    } else {
+    } else if (!strcmp(config->bridge, BR_INT_DEFAULT)) {
         create(txn, ovs, config->bridge);
+    } else {
+        troubles_add(troubles, VLL_WARN, config->bridge,
+                     "there is no bridge \"%s\", which "
+                     "external_ids:ovn-bridge names: make it with \"ovs-vsctl "
+                     "add-br %s\"; waiting for that", config->bridge,
+                     config->bridge);
     }
     return bridge;
 }

@@ -6,15 +6,20 @@
 
 /* The integration bridge, to which the tunnels are attached. */
 
+/* Its name if the operator does not choose one. */
+#define BR_INT_DEFAULT "br-int"
+
 struct local_config;
 struct ovsdb_idl_txn;
 struct ovsrec_bridge;
 struct ovsrec_open_vswitch;
+struct troubles;
 
 const struct ovsrec_bridge *br_int_find(const struct ovsrec_open_vswitch *,
                                         const char *name);
 const struct ovsrec_bridge *br_int_run(struct ovsdb_idl_txn *,
                                        const struct ovsrec_open_vswitch *,
-                                       const struct local_config *);
+                                       const struct local_config *,
+                                       struct troubles *);
 
 #endif /* br-int.h */

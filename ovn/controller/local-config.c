@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ovn/controller/br-int.h"
 #include "packets.h"
 #include "smap.h"
 #include "socket-util.h"
@@ -267,7 +268,7 @@ local_config_read(struct local_config *config,
         .remote = nullable_xstrdup(get(&r, "ovn-remote")),
         .probe_interval = read_probe_interval(&r),
         .bridge = xstrdup(get(&r, "ovn-bridge") ? get(&r, "ovn-bridge")
-                                                : "br-int"),
+                                                : BR_INT_DEFAULT),
         .datapath_type = nullable_xstrdup(get(&r,
                                               "ovn-bridge-datapath-type")),
         .iface_types = read_iface_types(ovs),

@@ -76,7 +76,8 @@ struct controller {
     unsigned int connections;   /* "sb.connections" of the last pass. */
     char *bridge;               /* Name of the bridge with our tunnels. */
 
-    struct troubles config_troubles, chassis_troubles, encaps_troubles;
+    struct troubles config_troubles, bridge_troubles;
+    struct troubles chassis_troubles, encaps_troubles;
 };
 
 /* State of one pass. */
@@ -393,7 +394,10 @@ static void
 controller_work(struct controller *c, struct pass *pass)
 {
     if (pass->local_txn) {
-        pass->br_int = br_int_run(pass->local_txn, pass->ovs, &pass->config);
+        troubles_begin(&c->bridge_troubles);
+        pass->br_int = br_int_run(pass->local_txn, pass->ovs, &pass->config,
+                                  &c->bridge_troubles);
+        troubles_end(&c->bridge_troubles);
         ovsdb_idl_txn_increment(pass->local_txn, &pass->ovs->header_,
                                 &ovsrec_open_vswitch_col_next_cfg, false);
     } else {
@@ -671,6 +675,7 @@ controller_init(struct controller *c, int argc, char *argv[])
     }
     dns_resolve_init(true);
     troubles_init(&c->config_troubles);
+    troubles_init(&c->bridge_troubles);
     troubles_init(&c->chassis_troubles);
     troubles_init(&c->encaps_troubles);
     ovn_db_init(&c->local, &local_class, local_remote);
@@ -690,6 +695,7 @@ controller_destroy(struct controller *c)
     ovn_db_destroy(&c->local);
     ovn_db_destroy(&c->sb);
     troubles_destroy(&c->config_troubles);
+    troubles_destroy(&c->bridge_troubles);
     troubles_destroy(&c->chassis_troubles);
     troubles_destroy(&c->encaps_troubles);
     free(c->chassis_override);
