@@ -22,9 +22,11 @@ TESTSUITE_AT = \
 	tests/ovn-northd.at \
 	tests/ovn-controller.at \
 	tests/ovn-ssl.at \
+	tests/ovn-differential.at \
 	tests/ovs-pki.at
 
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in \
+	tests/ovn-rows.py \
 	tests/ovs-pki-ike.sh
 
 tests/package.m4: $(top_builddir)/config.status
@@ -45,6 +47,14 @@ $(TESTSUITE): tests/package.m4 $(TESTSUITE_AT)
 check-local: tests/atconfig tests/atlocal $(TESTSUITE) $(check_PROGRAMS)
 	@ulimit -c 0; \
 	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH=tests $(TESTSUITEFLAGS)
+
+# What the differential test compares, and what it does not.
+show-differential: all
+	$(MAKE) check TESTSUITEFLAGS='-d -k differential'
+	@cat tests/testsuite.dir/*/steps
+	@echo; echo 'Intended differences:'
+	@python3 '$(srcdir)/tests/ovn-rows.py' --differences
+.PHONY: show-differential
 
 clean-local:
 	rm -rf tests/pki tests/uml-modules tests/system-testsuite.dir tests/system-testsuite.log
