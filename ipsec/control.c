@@ -30,6 +30,7 @@
 #include "ike.h"
 #include "json-ascii.h"
 #include "monitor.h"
+#include "protection.h"
 #include "quote.h"
 #include "status-json.h"
 #include "status-text.h"
@@ -183,16 +184,25 @@ put_count(struct ds *ds, size_t n, size_t total, const char *what)
     }
 }
 
+static void
+put_plain_count(struct ds *ds, size_t n, const char *what)
+{
+    if (n) {
+        ds_put_format(ds, "  %"PRIuSIZE" tunnels %s\n", n, what);
+    }
+}
+
 /* Appends to 'ds' what is wrong, nothing if all is well. */
 static void
 put_troubles(const struct control *control, struct ds *ds)
 {
     const struct status_source *source = &control->source;
-    size_t n_plain = shash_count(monitor_get_plain(source->monitor));
+    struct protection_state protection;
     struct monitor_summary host;
     struct ike_counts counts;
 
     monitor_get_summary(source->monitor, &host);
+    monitor_get_protection(source->monitor, &protection);
     ike_get_counts(source->ike, &counts);
     put_trouble(ds, "database", host.database_connected ? NULL
                                                         : "not connected");
@@ -201,14 +211,17 @@ put_troubles(const struct control *control, struct ds *ds)
     }
     put_trouble(ds, "IKE daemon", ike_get_error(source->ike));
     put_trouble(ds, "guard", guard_get_error(source->guard));
+    put_trouble(ds, "guard settings", protection.error);
     if (host.guard_needed && !guard_is_installed(source->guard)) {
         put_trouble(ds, "guard", "not installed");
     }
     put_count(ds, host.n_failed, host.n_tunnels,
               "tunnels are INVALID or have no connection");
     put_count(ds, counts.n - counts.n_up, counts.n, "connections are DOWN");
-    put_count(ds, n_plain, n_plain + host.n_tunnels,
-              "tunnels are not encrypted");
+    put_plain_count(ds, shash_count(protection.cut_off),
+                    "without encryption are cut off");
+    put_plain_count(ds, shash_count(protection.weakened),
+                    "without encryption weaken the guard");
 }
 
 static void

@@ -894,17 +894,6 @@ monitor_get_tunnels(const struct monitor *m, size_t *n)
     return views;
 }
 
-/* Returns the tunnels that ask for no encryption and are cut off by the guard:
- * names with the reason in words. */
-const struct shash *
-monitor_get_plain(const struct monitor *m)
-{
-    struct protection_state state;
-
-    protection_get_state(m->protection, &state);
-    return state.cut_off;
-}
-
 /* Fills in '*state'.  What it points to is good until the next
  * monitor_run(). */
 void

@@ -18,7 +18,6 @@ struct monitor;
 struct ovsrec_interface;
 struct peer;
 struct protection_state;
-struct shash;
 struct smap;
 struct sset;
 struct tunnel;
@@ -64,7 +63,6 @@ void monitor_refresh(struct monitor *);
 void monitor_stop(struct monitor *);
 
 struct monitor_view *monitor_get_tunnels(const struct monitor *, size_t *n);
-const struct shash *monitor_get_plain(const struct monitor *);
 void monitor_get_protection(const struct monitor *, struct protection_state *);
 const struct sset *monitor_get_held(const struct monitor *);
 void monitor_get_summary(const struct monitor *, struct monitor_summary *);

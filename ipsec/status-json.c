@@ -139,11 +139,10 @@ tunnel_to_json(const struct status *status,
     return json;
 }
 
-static struct json *
-plain_to_json(const struct shash *plain)
+static void
+add_plain(struct json *array, const struct shash *plain)
 {
     const struct shash_node **nodes = shash_sort(plain);
-    struct json *array = json_array_create_empty();
 
     for (size_t i = 0; i < shash_count(plain); i++) {
         struct json *json = json_object_create();
@@ -153,7 +152,6 @@ plain_to_json(const struct shash *plain)
         json_array_add(array, json);
     }
     free(nodes);
-    return array;
 }
 
 static struct json *
@@ -182,6 +180,7 @@ host_to_json(const struct status *status)
     put_string(json, "ike_error", status->ike_error);
     put_string(json, "guard", status_guard(status));
     put_boolean(json, "guard_installed", status->guard_installed);
+    put_string(json, "guard_error", status->protection.error);
     put_string(json, "kernel_error", (status->kernel.error
                                       ? ovs_strerror(status->kernel.error)
                                       : NULL));
@@ -198,13 +197,16 @@ struct json *
 status_json_tunnels(const struct status *status)
 {
     struct json *tunnels = json_array_create_empty();
+    struct json *plain = json_array_create_empty();
     struct json *json = json_object_create();
 
+    add_plain(plain, status->protection.cut_off);
+    add_plain(plain, status->protection.weakened);
     for (size_t i = 0; i < status->n_tunnels; i++) {
         json_array_add(tunnels, tunnel_to_json(status, &status->tunnels[i]));
     }
     json_object_put(json, "tunnels", tunnels);
-    json_object_put(json, "not_encrypted", plain_to_json(status->plain));
+    json_object_put(json, "not_encrypted", plain);
     json_object_put(json, "host", host_to_json(status));
     return json;
 }

@@ -248,12 +248,13 @@ put_tunnel(const struct status *status, const struct status_tunnel *tunnel,
     ds_put_char(ds, '\n');
 }
 
+/* Tunnels that ask for no encryption, each with what follows from it. */
 static void
-put_plain(const struct status *status, struct ds *ds)
+put_plain(const struct shash *plain, struct ds *ds)
 {
-    const struct shash_node **nodes = shash_sort(status->plain);
+    const struct shash_node **nodes = shash_sort(plain);
 
-    for (size_t i = 0; i < shash_count(status->plain); i++) {
+    for (size_t i = 0; i < shash_count(plain); i++) {
         ds_put_cstr(ds, "Interface name: ");
         put_printable(ds, nodes[i]->name);
         ds_put_cstr(ds, " (NOT ENCRYPTED)\n");
@@ -278,6 +279,9 @@ put_host(const struct status *status, struct ds *ds)
     put_field(ds, 0, "IKE daemon",
               status->ike_error ? status->ike_error : "connected");
     put_field(ds, 0, "Guard", status_guard(status));
+    if (status->protection.error) {
+        put_field(ds, 0, "Guard settings", status->protection.error);
+    }
     if (status->kernel.error) {
         ds_put_format(ds, "Kernel: cannot list its policies and SAs: %s\n",
                       ovs_strerror(status->kernel.error));
@@ -298,7 +302,8 @@ status_text_tunnels(const struct status *status, struct ds *ds)
     for (size_t i = 0; i < status->n_tunnels; i++) {
         put_tunnel(status, &status->tunnels[i], ds);
     }
-    put_plain(status, ds);
+    put_plain(status->protection.cut_off, ds);
+    put_plain(status->protection.weakened, ds);
     put_host(status, ds);
 }
 

@@ -152,7 +152,7 @@ status_init(struct status *status, const struct status_source *source)
     status->ike_error = ike_get_error(source->ike);
     status->guard_error = guard_get_error(source->guard);
     status->guard_installed = guard_is_installed(source->guard);
-    status->plain = monitor_get_plain(source->monitor);
+    monitor_get_protection(source->monitor, &status->protection);
     status->held = monitor_get_held(source->monitor);
     shash_init(&status->connections);
     xfrm_table_read(&status->kernel);
@@ -189,5 +189,8 @@ status_guard(const struct status *status)
 {
     return (status->guard_error ? status->guard_error
             : !status->host.guard_needed ? "not needed"
-            : status->guard_installed ? "installed" : "not installed yet");
+            : !status->guard_installed ? "not installed yet"
+            : status->protection.deferred
+            ? "installed, but not yet for tunnels that are being changed over"
+            : "installed");
 }

@@ -18,6 +18,7 @@
 #include "ike.h"
 #include "monitor.h"
 #include "peer.h"
+#include "protection.h"
 #include "tunnel-state.h"
 #include "xfrm-table.h"
 
@@ -60,7 +61,7 @@ struct status {
     const char *ike_error;      /* As ike_get_error() and so on. */
     const char *guard_error;
     bool guard_installed;
-    const struct shash *plain;
+    struct protection_state protection;
     const struct sset *held;
     struct status_tunnel *tunnels;      /* By name. */
     size_t n_tunnels;
