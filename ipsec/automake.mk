@@ -98,6 +98,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/tunnel-state.h \
 	ipsec/tunnel.c \
 	ipsec/tunnel.h \
+	ipsec/unprotected.c \
+	ipsec/unprotected.h \
 	ipsec/vici-codec.c \
 	ipsec/vici-codec.h \
 	ipsec/vici-conn.c \

@@ -35,6 +35,7 @@
 #include "remote-cert.h"
 #include "route-source.h"
 #include "tunnel.h"
+#include "unprotected.h"
 
 VLOG_DEFINE_THIS_MODULE(monitor);
 
@@ -62,6 +63,7 @@ struct monitor_tunnel {
     unsigned int version;       /* How many wishes there were. */
     char peer[PEER_NAME_LEN + 1];       /* Name of its peer, or "". */
     char *error;                /* Why it has no peer, or null. */
+    const char *unprotected;    /* Why IPsec cannot help, or null. */
     bool had_sa;                /* When we started, in a contest. */
     bool seen;                  /* In the pass that is under way. */
 };
@@ -79,6 +81,8 @@ struct monitor {
     size_t n_failed;            /* How many of them have an 'error'. */
     bool credentials_needed;    /* One of them needs our certificate. */
     struct peers peers;
+    struct shash in_clear;      /* Name -> why, a constant: tunnels that ask
+                                 * for no encryption while others do. */
     struct sset held;           /* Addresses without a peer, see 'run'. */
     long long int hurry_at;     /* Not before do we look for peers whose
                                  * acquires were lost; ms. */
@@ -123,6 +127,27 @@ watch_tunnel_types(struct ovsdb_idl *idl)
     ovsdb_idl_condition_destroy(&condition);
 }
 
+/* Bridges whose tunnels the kernel does not see. */
+static void
+watch_userspace_bridges(struct monitor *m)
+{
+    struct ovsdb_idl_condition condition;
+
+    ovsdb_idl_add_table(m->idl, &ovsrec_table_bridge);
+    ovsdb_idl_add_column(m->idl, &ovsrec_bridge_col_datapath_type);
+    ovsdb_idl_add_column(m->idl, &ovsrec_bridge_col_ports);
+    ovsdb_idl_add_table(m->idl, &ovsrec_table_port);
+    ovsdb_idl_add_column(m->idl, &ovsrec_port_col_interfaces);
+
+    ovsdb_idl_condition_init(&condition);
+    ovsrec_bridge_add_clause_datapath_type(&condition, OVSDB_F_EQ, "netdev");
+    ovsdb_idl_set_condition(m->idl, &ovsrec_table_bridge, &condition);
+    ovsdb_idl_condition_destroy(&condition);
+    ovsdb_idl_condition_init(&condition);
+    ovsdb_idl_set_condition(m->idl, &ovsrec_table_port, &condition);
+    ovsdb_idl_condition_destroy(&condition);
+}
+
 /* Nothing follows from a change of 'column', but people want to see it. */
 static void
 add_shown_column(struct ovsdb_idl *idl, const struct ovsdb_idl_column *column)
@@ -149,6 +174,7 @@ monitor_create(const char *database, struct ike *ike, struct guard *guard)
     add_shown_column(m->idl, &ovsrec_interface_col_ofport);
     add_shown_column(m->idl, &ovsrec_interface_col_cfm_fault);
     watch_tunnel_types(m->idl);
+    watch_userspace_bridges(m);
 
     m->database = xstrdup(database);
     m->ike = ike;
@@ -158,6 +184,7 @@ monitor_create(const char *database, struct ike *ike, struct guard *guard)
     m->remote_certs = remote_certs_create();
     m->database_lost = time_msec();
     shash_init(&m->tunnels);
+    shash_init(&m->in_clear);
     peers_init(&m->peers);
     sset_init(&m->held);
     return m;
@@ -176,6 +203,7 @@ monitor_destroy(struct monitor *m)
         monitor_tunnel_destroy(node->data);
     }
     shash_destroy(&m->tunnels);
+    shash_destroy(&m->in_clear);
     peers_destroy(&m->peers);
     sset_destroy(&m->held);
     protection_destroy(m->protection);
@@ -358,6 +386,111 @@ update_guard(struct monitor *m)
         }
     }
     protection_end(m->protection);
+}
+
+/* What IPsec cannot help. */
+
+/* Adds the names of the interfaces on bridges with the userspace datapath. */
+static void
+find_userspace(const struct monitor *m, struct sset *names)
+{
+    const struct ovsrec_bridge *bridge;
+
+    OVSREC_BRIDGE_FOR_EACH (bridge, m->idl) {
+        for (size_t i = 0; i < bridge->n_ports; i++) {
+            const struct ovsrec_port *port = bridge->ports[i];
+
+            for (size_t j = 0; j < port->n_interfaces; j++) {
+                sset_add(names, port->interfaces[j]->name);
+            }
+        }
+    }
+}
+
+/* Ports are of interest only if there is such a bridge: a hypervisor has many
+ * of them. */
+static void
+watch_ports(struct monitor *m)
+{
+    struct ovsdb_idl_condition condition;
+
+    ovsdb_idl_condition_init(&condition);
+    if (ovsrec_bridge_first(m->idl)) {
+        ovsdb_idl_condition_add_clause_true(&condition);
+    }
+    ovsdb_idl_set_condition(m->idl, &ovsrec_table_port, &condition);
+    ovsdb_idl_condition_destroy(&condition);
+}
+
+/* Notes that 'row', which asks for no encryption, is in clear, unless it is cut
+ * off or weakens the guard, which is told apart. */
+static void
+note_in_clear(struct monitor *m, const struct ovsrec_interface *row,
+              const struct shash *old)
+{
+    const struct unprotected_facts facts = {
+        .others_want = !shash_is_empty(&m->tunnels),
+        .declared = !strcmp(smap_get_def(&row->options, "ipsec_guard", ""),
+                            "off"),
+    };
+    const char *reason = unprotected_reason(&facts);
+    struct protection_state state;
+
+    protection_get_state(m->protection, &state);
+    if (!reason || shash_find(state.cut_off, row->name)
+        || shash_find(state.weakened, row->name)) {
+        return;
+    }
+    shash_add(&m->in_clear, row->name, reason);
+    if (shash_find_data(old, row->name) != reason) {
+        VLOG_WARN_RL(&rl, "%s: UNPROTECTED: %s", row->name, reason);
+    }
+}
+
+static void
+note_unprotected(struct monitor *m, const struct ovsrec_interface *row,
+                 const struct sset *userspace)
+{
+    struct monitor_tunnel *mt = shash_find_data(&m->tunnels, row->name);
+    const struct unprotected_facts facts = {
+        .wants = true,
+        .others_want = true,
+        .flow = !strcmp(smap_get_def(&row->options, "remote_ip", ""), "flow"),
+        .userspace = sset_contains(userspace, row->name),
+        .offload = smap_get_bool(other_config(m), "hw-offload", false),
+    };
+    const char *reason = unprotected_reason(&facts);
+
+    if (mt && reason != mt->unprotected) {
+        mt->unprotected = reason;
+        if (reason) {
+            VLOG_WARN_RL(&rl, "%s: UNPROTECTED: %s", row->name, reason);
+        }
+    }
+}
+
+static void
+update_unprotected(struct monitor *m)
+{
+    struct sset userspace = SSET_INITIALIZER(&userspace);
+    struct shash old = SHASH_INITIALIZER(&old);
+    const struct ovsrec_interface *row;
+
+    watch_ports(m);
+    find_userspace(m, &userspace);
+    shash_swap(&m->in_clear, &old);
+    OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
+        if (!tunnel_type_lookup(row->type)) {
+            continue;
+        }
+        if (tunnel_wants_ipsec(row->type, &row->options)) {
+            note_unprotected(m, row, &userspace);
+        } else {
+            note_in_clear(m, row, &old);
+        }
+    }
+    shash_destroy(&old);
+    sset_destroy(&userspace);
 }
 
 /* Returns true if 'mt' has its SAs. */
@@ -757,6 +890,7 @@ run_pass(struct monitor *m)
     update_remote_certs(m);
     count_tunnels(m);
     update_guard(m);
+    update_unprotected(m);
     sset_clear(&m->held);
     m->peers_due = true;
 }
@@ -886,12 +1020,21 @@ monitor_get_tunnels(const struct monitor *m, size_t *n)
             .effective = effective_tunnel(mt),
             .peer = mt->peer[0] ? peers_find(&m->peers, mt->peer) : NULL,
             .error = mt->error,
+            .unprotected = mt->unprotected,
             .version = mt->version,
         };
     }
     free(nodes);
     find_rows(m, views, *n);
     return views;
+}
+
+/* Returns the tunnels that ask for no encryption and are in clear while others
+ * are encrypted: names with the reason in words, constants. */
+const struct shash *
+monitor_get_in_clear(const struct monitor *m)
+{
+    return &m->in_clear;
 }
 
 /* Fills in '*state'.  What it points to is good until the next

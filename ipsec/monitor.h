@@ -18,6 +18,7 @@ struct monitor;
 struct ovsrec_interface;
 struct peer;
 struct protection_state;
+struct shash;
 struct smap;
 struct sset;
 struct tunnel;
@@ -31,6 +32,7 @@ struct monitor_view {
     const struct peer *peer;            /* Null: none. */
     const char *error;                  /* Why it has no peer or is INVALID, or
                                          * null. */
+    const char *unprotected;            /* Why IPsec cannot help, or null. */
     unsigned int version;               /* How often the row has changed. */
     const struct ovsrec_interface *row; /* The row, or null: gone. */
 };
@@ -64,6 +66,7 @@ void monitor_stop(struct monitor *);
 
 struct monitor_view *monitor_get_tunnels(const struct monitor *, size_t *n);
 void monitor_get_protection(const struct monitor *, struct protection_state *);
+const struct shash *monitor_get_in_clear(const struct monitor *);
 const struct sset *monitor_get_held(const struct monitor *);
 void monitor_get_summary(const struct monitor *, struct monitor_summary *);
 

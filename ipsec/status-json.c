@@ -202,6 +202,7 @@ status_json_tunnels(const struct status *status)
 
     add_plain(plain, status->protection.cut_off);
     add_plain(plain, status->protection.weakened);
+    add_plain(plain, status->in_clear);
     for (size_t i = 0; i < status->n_tunnels; i++) {
         json_array_add(tunnels, tunnel_to_json(status, &status->tunnels[i]));
     }

@@ -257,7 +257,7 @@ put_plain(const struct shash *plain, struct ds *ds)
     for (size_t i = 0; i < shash_count(plain); i++) {
         ds_put_cstr(ds, "Interface name: ");
         put_printable(ds, nodes[i]->name);
-        ds_put_cstr(ds, " (NOT ENCRYPTED)\n");
+        ds_put_cstr(ds, " (UNPROTECTED)\n");
         put_indented(ds, "reason", nodes[i]->data);
         ds_put_char(ds, '\n');
     }
@@ -304,6 +304,7 @@ status_text_tunnels(const struct status *status, struct ds *ds)
     }
     put_plain(status->protection.cut_off, ds);
     put_plain(status->protection.weakened, ds);
+    put_plain(status->in_clear, ds);
     put_host(status, ds);
 }
 

@@ -106,6 +106,7 @@ judge(struct status_tunnel *tunnel, const struct status *status,
     struct tunnel_child_facts children[CHILD_N_DIRS];
     const struct tunnel_facts facts = {
         .invalid = tunnel->view.wish->error,
+        .unprotected = tunnel->view.unprotected,
         .error = tunnel->view.error,
         .has_peer = conn && conn->handled,
         .ike_error = status->ike_error,
@@ -153,6 +154,7 @@ status_init(struct status *status, const struct status_source *source)
     status->guard_error = guard_get_error(source->guard);
     status->guard_installed = guard_is_installed(source->guard);
     monitor_get_protection(source->monitor, &status->protection);
+    status->in_clear = monitor_get_in_clear(source->monitor);
     status->held = monitor_get_held(source->monitor);
     shash_init(&status->connections);
     xfrm_table_read(&status->kernel);

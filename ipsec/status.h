@@ -62,6 +62,7 @@ struct status {
     const char *guard_error;
     bool guard_installed;
     struct protection_state protection;
+    const struct shash *in_clear;
     const struct sset *held;
     struct status_tunnel *tunnels;      /* By name. */
     size_t n_tunnels;

@@ -104,10 +104,12 @@ is_unanswered(const struct tunnel_facts *facts)
 void
 tunnel_judge(const struct tunnel_facts *facts, struct tunnel_verdict *verdict)
 {
-    const char *reason = down_reason(facts);
+    const char *reason = (facts->unprotected ? facts->unprotected
+                          : down_reason(facts));
 
     *verdict = (struct tunnel_verdict) {
-        .state = (facts->invalid ? TUNNEL_INVALID
+        .state = (facts->unprotected ? TUNNEL_UNPROTECTED
+                  : facts->invalid ? TUNNEL_INVALID
                   : reason ? TUNNEL_DOWN : TUNNEL_UP),
         .up = !reason,
         .reason = reason,
@@ -125,5 +127,6 @@ const char *
 tunnel_state_name(enum tunnel_state state)
 {
     return (state == TUNNEL_UP ? "UP"
-            : state == TUNNEL_DOWN ? "DOWN" : "INVALID");
+            : state == TUNNEL_DOWN ? "DOWN"
+            : state == TUNNEL_INVALID ? "INVALID" : "UNPROTECTED");
 }

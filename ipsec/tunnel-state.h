@@ -17,6 +17,7 @@ enum tunnel_state {
     TUNNEL_UP,                  /* Each child has its SAs. */
     TUNNEL_DOWN,
     TUNNEL_INVALID,             /* What the row asks for cannot be had. */
+    TUNNEL_UNPROTECTED,         /* Its packets do not pass by IPsec. */
 };
 
 /* One child of the tunnel. */
@@ -31,6 +32,7 @@ struct tunnel_child_facts {
 
 struct tunnel_facts {
     const char *invalid;        /* Why the row is INVALID, or null. */
+    const char *unprotected;    /* Why IPsec cannot help, or null. */
     const char *error;          /* Why there is no peer, or null. */
     bool has_peer;
     const char *ike_error;      /* What is wrong with the IKE daemon as a

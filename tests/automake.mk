@@ -128,6 +128,7 @@ tests_unit_SOURCES = \
 	tests/unit-tunnel.c \
 	tests/unit-tunnel-id.c \
 	tests/unit-tunnel-options.c \
+	tests/unit-unprotected.c \
 	tests/unit-tunnel-state.c \
 	tests/unit-guard.c \
 	tests/unit-guard.h \

@@ -29,6 +29,7 @@ static const struct {
     { "tunnel", unit_tunnel },
     { "tunnel-id", unit_tunnel_id },
     { "tunnel-options", unit_tunnel_options },
+    { "unprotected", unit_unprotected },
     { "tunnel-options-man", unit_tunnel_options_man },
     { "tunnel-state", unit_tunnel_state },
     { "guard", unit_guard },
