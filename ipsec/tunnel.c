@@ -26,13 +26,13 @@
 /* Sources: RFC 8926 (Geneve), RFC 7348 (VXLAN), RFC 2784 (GRE, which ERSPAN
  * goes in), ovs-vswitchd.conf.db(5) for STT. */
 static const struct tunnel_type types[] = {
-    { "geneve", IPPROTO_UDP, 6081 },
-    { "vxlan", IPPROTO_UDP, 4789 },
-    { "gre", IPPROTO_GRE, 0 },
-    { "ip6gre", IPPROTO_GRE, 0 },
-    { "erspan", IPPROTO_GRE, 0 },
-    { "ip6erspan", IPPROTO_GRE, 0 },
-    { "stt", IPPROTO_TCP, 7471 },
+    { "geneve", IPPROTO_UDP, 6081, false },
+    { "vxlan", IPPROTO_UDP, 4789, false },
+    { "gre", IPPROTO_GRE, 0, false },
+    { "ip6gre", IPPROTO_GRE, 0, true },
+    { "erspan", IPPROTO_GRE, 0, false },
+    { "ip6erspan", IPPROTO_GRE, 0, true },
+    { "stt", IPPROTO_TCP, 7471, false },
 };
 
 /* A parser gets the text of an option, fills in what it derives from it and
@@ -318,6 +318,11 @@ tunnel_parse(const char *name, const char *type, const struct smap *options)
     }
     if (!smap_get(options, "remote_ip")) {
         tunnel_fail(t, "options:remote_ip is not set");
+    }
+    if (t->type->needs_local && !smap_get(options, "local_ip")) {
+        tunnel_fail(t, "options:local_ip is not set: the kernel chooses the "
+                    "source of %s packets too late to find their SAs, so set "
+                    "it to this host's address", type);
     }
     parse_ipsec_options(t, options);
     parse_guard_options(t, options);
