@@ -19,7 +19,9 @@ ovn_controller_libcontroller_a_SOURCES = \
 	ovn/controller/local-config.c \
 	ovn/controller/local-config.h \
 	ovn/controller/tunnel-id.c \
-	ovn/controller/tunnel-id.h
+	ovn/controller/tunnel-id.h \
+	ovn/controller/tunnel-ports.c \
+	ovn/controller/tunnel-ports.h
 
 man_MANS += ovn/controller/ovn-controller.8
 EXTRA_DIST += ovn/controller/ovn-controller.8.in

@@ -142,8 +142,10 @@ claim_encaps(const struct chassis_ctx *ctx, size_t *n)
     return encaps;
 }
 
-static bool
-has_encap(const struct sbrec_chassis *chassis, const struct sbrec_encap *encap)
+/* Returns true if 'encap' is one of those of 'chassis'. */
+bool
+chassis_has_encap(const struct sbrec_chassis *chassis,
+                  const struct sbrec_encap *encap)
 {
     for (size_t i = 0; i < chassis->n_encaps; i++) {
         if (chassis->encaps[i] == encap) {
@@ -160,7 +162,7 @@ update_encaps(const struct sbrec_chassis *chassis,
     bool same = n == chassis->n_encaps;
 
     for (size_t i = 0; i < n && same; i++) {
-        same = has_encap(chassis, encaps[i]);
+        same = chassis_has_encap(chassis, encaps[i]);
     }
     if (!same) {
         sbrec_chassis_set_encaps(chassis, encaps, n);

@@ -15,7 +15,9 @@ struct ovsdb_idl;
 struct ovsdb_idl_index;
 struct ovsdb_idl_txn;
 struct ovsrec_bridge;
+struct sbrec_chassis;
 struct sbrec_chassis_private;
+struct sbrec_encap;
 struct troubles;
 
 /* Indexes on the southbound replica. */
@@ -39,6 +41,9 @@ const struct sbrec_chassis *chassis_find(const struct chassis_indexes *,
                                          const char *name);
 const struct sbrec_chassis_private *
 chassis_private_find(const struct chassis_indexes *, const char *name);
+
+bool chassis_has_encap(const struct sbrec_chassis *,
+                       const struct sbrec_encap *);
 
 void chassis_run(const struct chassis_ctx *);
 void chassis_report_cfg(const struct sbrec_chassis_private *, int64_t nb_cfg,

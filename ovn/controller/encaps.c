@@ -3,9 +3,9 @@
 
 /* See encaps.h.
  *
- * A pass works out what tunnels there should be, ticks off those that are
- * there, adds what is missing and removes what is left.  All that comes from
- * the southbound database was written by other hosts: chassis names and
+ * For a chassis, it works out what tunnels there should be, ticks off those
+ * that are there, adds what is missing and removes what is left.  All that
+ * comes from the southbound database was written by other hosts: chassis names and
  * addresses are checked before they become names, options or addresses
  * here. */
 
@@ -18,6 +18,7 @@
 #include "chassis-name.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
+#include "ovn/controller/chassis.h"
 #include "ovn/controller/local-config.h"
 #include "ovn/controller/tunnel-id.h"
 #include "ovn/lib/ovn-sb-idl.h"
@@ -29,9 +30,6 @@
 #include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(encaps);
-
-/* The key in Port:external_ids that makes a port a tunnel of ours. */
-#define TUNNEL_KEY "ovn-chassis-id"
 
 /* Counters in port names have at most 4 hexadecimal digits, so that a name
  * fits into a Linux network device's 15 bytes. */
@@ -47,27 +45,42 @@ struct tunnel {
     bool is_vtep;
 };
 
-/* State of one pass. */
+/* State of the look at one chassis. */
 struct pass {
+    struct encaps *encaps;
     const struct encaps_ctx *ctx;
-    const struct sbrec_sb_global *sb_global;
 
     /* Tunnels that are there and were not ticked off yet: from their ids in
      * the long form to "struct ovsrec_port"s. */
     struct shash ports;
-
-    /* From the beginning of a port name to the next counter to try. */
-    struct simap counters;
 };
 
-/* Makes the indexes on 'local', before its first run. */
+/* Makes 'encaps' ready, before the first run of 'local'. */
 void
-encaps_indexes_init(struct encaps_indexes *indexes, struct ovsdb_idl *local)
+encaps_init(struct encaps *encaps, struct ovsdb_idl *local)
 {
-    indexes->port_by_name
-        = ovsdb_idl_index_create1(local, &ovsrec_port_col_name);
-    indexes->interface_by_name
-        = ovsdb_idl_index_create1(local, &ovsrec_interface_col_name);
+    *encaps = (struct encaps) {
+        .changed = SSET_INITIALIZER(&encaps->changed),
+        .all_changed = true,
+        .ipsec_options = SMAP_INITIALIZER(&encaps->ipsec_options),
+        .counters = SIMAP_INITIALIZER(&encaps->counters),
+        .port_by_name = ovsdb_idl_index_create1(local, &ovsrec_port_col_name),
+        .interface_by_name
+            = ovsdb_idl_index_create1(local, &ovsrec_interface_col_name),
+    };
+    tunnel_ports_init(&encaps->ports);
+    troubles_init(&encaps->troubles);
+}
+
+/* Frees what 'encaps' contains. */
+void
+encaps_destroy(struct encaps *encaps)
+{
+    tunnel_ports_destroy(&encaps->ports);
+    sset_destroy(&encaps->changed);
+    smap_destroy(&encaps->ipsec_options);
+    simap_destroy(&encaps->counters);
+    troubles_destroy(&encaps->troubles);
 }
 
 /* Addresses. */
@@ -146,25 +159,31 @@ remove_port(const struct encaps_ctx *ctx, const struct ovsrec_port *port)
     ovsrec_bridge_update_ports_delvalue(ctx->br_int, port);
 }
 
-/* Puts the tunnels of the bridge into 'pass->ports'.  Of two with one id, one
- * goes. */
 static void
-collect_ports(struct pass *pass)
+collect_port(struct pass *pass, const struct ovsrec_port *port)
 {
-    const struct ovsrec_bridge *br_int = pass->ctx->br_int;
+    char *id = port_tunnel_id(pass->ctx->config, port);
 
-    for (size_t i = 0; i < br_int->n_ports; i++) {
-        const struct ovsrec_port *port = br_int->ports[i];
-        char *id;
+    if (!id || !shash_add_once(&pass->ports, id, port)) {
+        remove_port(pass->ctx, port);
+    }
+    free(id);
+}
 
-        if (!smap_get(&port->external_ids, TUNNEL_KEY)) {
-            continue;
+/* Puts the tunnels to the chassis 'name' into 'pass->ports'.  Of two with one
+ * id, one goes. */
+static void
+collect_ports(struct pass *pass, const char *name)
+{
+    const struct tunnel_port *p;
+
+    TUNNEL_PORTS_FOR_EACH (p, name, &pass->encaps->ports) {
+        const struct ovsrec_port *port
+            = ovsrec_port_get_for_uuid(pass->ctx->local, &p->port);
+
+        if (port) {
+            collect_port(pass, port);
         }
-        id = port_tunnel_id(pass->ctx->config, port);
-        if (!id || !shash_add_once(&pass->ports, id, port)) {
-            remove_port(pass->ctx, port);
-        }
-        free(id);
     }
 }
 
@@ -195,7 +214,7 @@ add_remote_options(struct pass *pass, struct tunnel *tunnel)
     if (str_to_int(dst_port, 10, &port) && port > 0 && port <= UINT16_MAX) {
         smap_add_format(&tunnel->options, "dst_port", "%d", port);
     } else {
-        troubles_add(pass->ctx->troubles, VLL_WARN, tunnel->id,
+        troubles_add(&pass->encaps->troubles, VLL_WARN, tunnel->id,
                      "chassis \"%s\" wants tunnels to port \"%s\", which is "
                      "no UDP port: using the default", tunnel->chassis->name,
                      dst_port);
@@ -208,8 +227,8 @@ is_affirmative(const char *value)
     return !strcasecmp(value, "true") || !strcasecmp(value, "yes");
 }
 
-/* Options for the IKE daemon, from SB_Global:options.  Two of them exist only
- * as "yes", whatever else they are set to. */
+/* Fills 'options' with those of the IKE daemon, from SB_Global:options.  Two of
+ * them exist only as "yes", whatever else they are set to. */
 static void
 add_ipsec_options(const struct sbrec_sb_global *sb_global,
                   struct smap *options)
@@ -229,6 +248,16 @@ add_ipsec_options(const struct sbrec_sb_global *sb_global,
 }
 
 static void
+add_all(struct smap *to, const struct smap *from)
+{
+    const struct smap_node *node;
+
+    SMAP_FOR_EACH (node, from) {
+        smap_add(to, node->key, node->value);
+    }
+}
+
+static void
 tunnel_init(struct pass *pass, struct tunnel *tunnel)
 {
     const struct local_config *config = pass->ctx->config;
@@ -244,9 +273,9 @@ tunnel_init(struct pass *pass, struct tunnel *tunnel)
     add_option_if_set(&tunnel->options, "tos", config->tos);
     add_option_if_set(&tunnel->options, "df_default", config->df_default);
     add_remote_options(pass, tunnel);
-    if (pass->sb_global->ipsec) {
+    if (pass->encaps->ipsec) {
         smap_add(&tunnel->options, "remote_name", tunnel->chassis->name);
-        add_ipsec_options(pass->sb_global, &tunnel->options);
+        add_all(&tunnel->options, &pass->encaps->ipsec_options);
     }
 }
 
@@ -260,18 +289,18 @@ tunnel_destroy(struct tunnel *tunnel)
 /* From what should be to what is. */
 
 static bool
-is_name_taken(const struct encaps_indexes *indexes, const char *name)
+is_name_taken(const struct encaps *encaps, const char *name)
 {
     struct ovsrec_port *port
-        = ovsrec_port_index_init_row(indexes->port_by_name);
+        = ovsrec_port_index_init_row(encaps->port_by_name);
     struct ovsrec_interface *iface
-        = ovsrec_interface_index_init_row(indexes->interface_by_name);
+        = ovsrec_interface_index_init_row(encaps->interface_by_name);
     bool taken;
 
     ovsrec_port_index_set_name(port, name);
     ovsrec_interface_index_set_name(iface, name);
-    taken = (ovsrec_port_index_find(indexes->port_by_name, port)
-             || ovsrec_interface_index_find(indexes->interface_by_name,
+    taken = (ovsrec_port_index_find(encaps->port_by_name, port)
+             || ovsrec_interface_index_find(encaps->interface_by_name,
                                             iface));
     ovsrec_port_index_destroy_row(port);
     ovsrec_interface_index_destroy_row(iface);
@@ -304,11 +333,11 @@ choose_port_name(struct pass *pass, const char *chassis)
     char *stem = port_name_stem(pass->ctx, chassis);
     char *name = NULL;
 
-    for (unsigned int i = simap_get(&pass->counters, stem);
+    for (unsigned int i = simap_get(&pass->encaps->counters, stem);
          i <= MAX_COUNTER && !name; i++) {
         name = xasprintf("%s%x", stem, i);
-        simap_put(&pass->counters, stem, i + 1);
-        if (is_name_taken(pass->ctx->indexes, name)) {
+        simap_put(&pass->encaps->counters, stem, i + 1);
+        if (is_name_taken(pass->encaps, name)) {
             free(name);
             name = NULL;
         }
@@ -328,7 +357,7 @@ create_port(struct pass *pass, const struct tunnel *tunnel)
     struct ovsrec_port *port;
 
     if (!name) {
-        troubles_add(pass->ctx->troubles, VLL_ERR, tunnel->id,
+        troubles_add(&pass->encaps->troubles, VLL_ERR, tunnel->id,
                      "no port name is free for tunnel %s", tunnel->id);
         return NULL;
     }
@@ -483,12 +512,12 @@ static bool
 check_name(const struct pass *pass, const struct sbrec_chassis *chassis)
 {
     char *reason = chassis_name_check(chassis->name);
-    bool ipsec = pass->sb_global->ipsec;
+    bool ipsec = pass->encaps->ipsec;
 
     if (!reason) {
         return true;
     }
-    troubles_add(pass->ctx->troubles, ipsec ? VLL_ERR : VLL_WARN,
+    troubles_add(&pass->encaps->troubles, ipsec ? VLL_ERR : VLL_WARN,
                  chassis->name,
                  ipsec
                  ? "no tunnel to chassis \"%s\": encryption is on, and its "
@@ -508,7 +537,7 @@ check_remote_ip(const struct pass *pass, const struct sbrec_chassis *chassis,
     if (family_of(encap->ip) != FAMILY_NONE) {
         return true;
     }
-    troubles_add(pass->ctx->troubles, VLL_WARN, encap->ip,
+    troubles_add(&pass->encaps->troubles, VLL_WARN, encap->ip,
                  "no tunnel to chassis \"%s\": its Encap:ip \"%s\" is not "
                  "an IP address", chassis->name, encap->ip);
     return false;
@@ -543,7 +572,7 @@ run_chassis(struct pass *pass, const struct sbrec_chassis *chassis)
     }
     type = choose_type(config, chassis);
     if (!type) {
-        troubles_add(pass->ctx->troubles, VLL_WARN, chassis->name,
+        troubles_add(&pass->encaps->troubles, VLL_WARN, chassis->name,
                      "no tunnel to chassis \"%s\": no type in its "
                      "external_ids:ovn-encap-type is in ours", chassis->name);
         return;
@@ -568,16 +597,37 @@ remove_rest(struct pass *pass)
     }
 }
 
+/* Makes the tunnels to the chassis 'name' be what they should, none if there
+ * is no such chassis. */
+static void
+run_name(struct encaps *encaps, const struct encaps_ctx *ctx,
+         const char *name)
+{
+    const struct sbrec_chassis *chassis = chassis_find(ctx->chassis_indexes,
+                                                       name);
+    struct pass pass = {
+        .encaps = encaps,
+        .ctx = ctx,
+        .ports = SHASH_INITIALIZER(&pass.ports),
+    };
+
+    collect_ports(&pass, name);
+    if (chassis) {
+        run_chassis(&pass, chassis);
+    }
+    remove_rest(&pass);
+    shash_destroy(&pass.ports);
+}
+
 /* Encryption needs a name that a certificate can be held to on our side,
  * too. */
 static void
-check_own_name(const struct pass *pass)
+check_own_name(struct encaps *encaps, const char *name)
 {
-    const char *name = pass->ctx->config->chassis;
     char *reason = chassis_name_check(name);
 
-    if (reason && pass->sb_global->ipsec) {
-        troubles_add(pass->ctx->troubles, VLL_ERR, name,
+    if (reason && encaps->ipsec) {
+        troubles_add(&encaps->troubles, VLL_ERR, name,
                      "encryption is on, but the name of this chassis, "
                      "\"%s\", %s: no other chassis will have a tunnel to "
                      "it; set another external_ids:system-id", name, reason);
@@ -585,26 +635,165 @@ check_own_name(const struct pass *pass)
     free(reason);
 }
 
-/* Makes the tunnels of the bridge be those to all other chassis. */
-void
-encaps_run(const struct encaps_ctx *ctx)
+static void
+add_all_names(struct encaps *encaps, const struct encaps_ctx *ctx)
 {
-    struct pass pass = {
-        .ctx = ctx,
-        .sb_global = sbrec_sb_global_first(ctx->sb),
-        .ports = SHASH_INITIALIZER(&pass.ports),
-        .counters = SIMAP_INITIALIZER(&pass.counters),
-    };
+    const struct sbrec_chassis *chassis;
+    const struct tunnel_port *p;
+
+    SBREC_CHASSIS_FOR_EACH (chassis, ctx->sb) {
+        sset_add(&encaps->changed, chassis->name);
+    }
+    HMAP_FOR_EACH (p, by_chassis, &encaps->ports.by_chassis) {
+        sset_add(&encaps->changed, p->chassis);
+    }
+}
+
+static void
+run_all(struct encaps *encaps, const struct encaps_ctx *ctx)
+{
+    const char *name;
+
+    add_all_names(encaps, ctx);
+    troubles_begin(&encaps->troubles);
+    check_own_name(encaps, ctx->config->chassis);
+    SSET_FOR_EACH (name, &encaps->changed) {
+        encaps->troubles.about = name;
+        run_name(encaps, ctx, name);
+    }
+    troubles_end(&encaps->troubles);
+}
+
+static void
+run_changed(struct encaps *encaps, const struct encaps_ctx *ctx)
+{
+    const char *name;
+
+    SSET_FOR_EACH (name, &encaps->changed) {
+        troubles_begin_about(&encaps->troubles, name);
+        run_name(encaps, ctx, name);
+        troubles_end_about(&encaps->troubles);
+    }
+}
+
+/* Makes the tunnels of the bridge be those to all other chassis.  Returns
+ * false if it cannot know, because the southbound database is empty. */
+bool
+encaps_run(struct encaps *encaps, const struct encaps_ctx *ctx)
+{
+    if (!sbrec_sb_global_first(ctx->sb)) {
+        troubles_begin(&encaps->troubles);
+        troubles_add(&encaps->troubles, VLL_WARN, "SB_Global",
+                     "the southbound database has no row in SB_Global, which "
+                     "ovn-northd makes: is that running?");
+        troubles_end(&encaps->troubles);
+        encaps_invalidate(encaps);
+        return false;
+    }
+    if (encaps->all_changed) {
+        run_all(encaps, ctx);
+    } else {
+        run_changed(encaps, ctx);
+    }
+    encaps->all_changed = false;
+    sset_clear(&encaps->changed);
+    return true;
+}
+
+/* What changed. */
+
+/* Takes in what SB_Global says for all tunnels. */
+static void
+track_sb_global(struct encaps *encaps, struct ovsdb_idl *sb)
+{
+    const struct sbrec_sb_global *sb_global = sbrec_sb_global_first(sb);
+    struct smap options = SMAP_INITIALIZER(&options);
+
+    if (!sb_global) {
+        smap_destroy(&options);
+        return;
+    }
+    add_ipsec_options(sb_global, &options);
+    if (encaps->ipsec != sb_global->ipsec
+        || !smap_equal(&options, &encaps->ipsec_options)) {
+        encaps->ipsec = sb_global->ipsec;
+        smap_destroy(&encaps->ipsec_options);
+        smap_clone(&encaps->ipsec_options, &options);
+        encaps->all_changed = true;
+    }
+    smap_destroy(&options);
+}
+
+static void
+track_chassis(struct encaps *encaps, struct ovsdb_idl *sb)
+{
     const struct sbrec_chassis *chassis;
 
-    check_own_name(&pass);
-    collect_ports(&pass);
-    SBREC_CHASSIS_FOR_EACH (chassis, ctx->sb) {
-        run_chassis(&pass, chassis);
+    SBREC_CHASSIS_FOR_EACH_TRACKED (chassis, sb) {
+        sset_add(&encaps->changed, chassis->name);
+        if (!sbrec_chassis_is_new(chassis)
+            && sbrec_chassis_is_updated(chassis, SBREC_CHASSIS_COL_NAME)) {
+            encaps->all_changed = true;     /* Its former name is unknown. */
+        }
     }
-    remove_rest(&pass);
-    shash_destroy(&pass.ports);
-    simap_destroy(&pass.counters);
+}
+
+/* An Encap that comes or goes changes Chassis:encaps as well. */
+static void
+track_encaps(struct encaps *encaps, const struct encaps_ctx *ctx)
+{
+    const struct sbrec_encap *encap;
+
+    SBREC_ENCAP_FOR_EACH_TRACKED (encap, ctx->sb) {
+        const struct sbrec_chassis *chassis;
+
+        if (sbrec_encap_is_deleted(encap)) {
+            continue;
+        }
+        chassis = chassis_find(ctx->chassis_indexes, encap->chassis_name);
+        if (chassis && chassis_has_encap(chassis, encap)) {
+            sset_add(&encaps->changed, chassis->name);
+        } else {
+            encaps->all_changed = true;     /* Whose it is is unknown. */
+        }
+    }
+}
+
+/* All that is set for this host is in one column. */
+static void
+track_config(struct encaps *encaps, struct ovsdb_idl *local)
+{
+    const struct ovsrec_open_vswitch *ovs;
+
+    OVSREC_OPEN_VSWITCH_FOR_EACH_TRACKED (ovs, local) {
+        if (ovsrec_open_vswitch_is_updated(
+                ovs, OVSREC_OPEN_VSWITCH_COL_EXTERNAL_IDS)) {
+            encaps->all_changed = true;
+        }
+    }
+}
+
+/* Takes in what changed in both databases since the last iteration. */
+void
+encaps_track(struct encaps *encaps, const struct encaps_ctx *ctx)
+{
+    track_sb_global(encaps, ctx->sb);
+    track_chassis(encaps, ctx->sb);
+    track_encaps(encaps, ctx);
+    track_config(encaps, ctx->local);
+    if (tunnel_ports_run(&encaps->ports, ctx->local, ctx->br_int,
+                         &encaps->changed)) {
+        simap_clear(&encaps->counters);
+    }
+}
+
+/* Makes the next pass look at everything. */
+void
+encaps_invalidate(struct encaps *encaps)
+{
+    encaps->all_changed = true;
+    tunnel_ports_clear(&encaps->ports);
+    simap_clear(&encaps->counters);
 }
 
 /* Removes all tunnels from 'br_int' in the transaction that is open.  Returns

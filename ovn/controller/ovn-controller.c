@@ -60,11 +60,12 @@ struct controller {
     long long int exit_deadline;    /* In terms of time_msec(). */
 
     struct ovn_db local, sb;
-    struct encaps_indexes encaps_indexes;
     struct chassis_indexes chassis_indexes;
 
-    /* What the rows and the tunnels are up to date with. */
-    struct inputs chassis_inputs, encaps_inputs;
+    struct inputs chassis_inputs;   /* What our rows are up to date with. */
+    struct encaps encaps;
+    bool encaps_tracked;        /* Did this pass follow what changed? */
+    unsigned int n_connections; /* Of both databases, at that time. */
 
     char *chassis_override;     /* -n or system-id-override, or null. */
     char *registered;           /* Name of our rows, or null. */
@@ -77,7 +78,7 @@ struct controller {
     char *bridge;               /* Name of the bridge with our tunnels. */
 
     struct troubles config_troubles, bridge_troubles;
-    struct troubles chassis_troubles, encaps_troubles;
+    struct troubles chassis_troubles;
 };
 
 /* State of one pass. */
@@ -310,45 +311,47 @@ forget_old_bridge(struct controller *c, const struct pass *pass)
     replace_string(&c->bridge, pass->config.bridge);
 }
 
+/* A replica can be filled anew when a connection comes up. */
 static void
-run_encaps__(struct controller *c, const struct pass *pass)
+invalidate_after_reconnect(struct controller *c)
 {
-    const struct sbrec_sb_global *sb_global
-        = sbrec_sb_global_first(c->sb.loop.idl);
+    unsigned int n = c->local.connections + c->sb.connections;
 
-    if (!sb_global) {
-        troubles_add(&c->encaps_troubles, VLL_WARN, "SB_Global",
-                     "the southbound database has no row in SB_Global, which "
-                     "ovn-northd makes: is that running?");
-        return;
+    if (c->n_connections != n) {
+        c->n_connections = n;
+        encaps_invalidate(&c->encaps);
     }
-    encaps_run(&(struct encaps_ctx) {
-        .txn = pass->local_txn,
-        .indexes = &c->encaps_indexes,
-        .ovs = pass->ovs,
-        .br_int = pass->br_int,
-        .config = &pass->config,
-        .sb = c->sb.loop.idl,
-        .troubles = &c->encaps_troubles,
-    });
-
-    /* When this transaction has been committed, 'cur_cfg' will say so. */
-    c->local.loop.next_cfg = sb_global->nb_cfg;
 }
 
 static void
 run_encaps(struct controller *c, const struct pass *pass)
 {
-    if (!pass->local_txn || !pass->br_int
-        || is_up_to_date(c, &c->encaps_inputs)
+    struct encaps_ctx ctx = {
+        .txn = pass->local_txn,
+        .ovs = pass->ovs,
+        .br_int = pass->br_int,
+        .config = &pass->config,
+        .chassis_indexes = &c->chassis_indexes,
+        .local = c->local.loop.idl,
+        .sb = c->sb.loop.idl,
+    };
+
+    if (!pass->br_int
         || !chassis_find(&c->chassis_indexes, pass->config.chassis)) {
         return;
     }
-    forget_old_bridge(c, pass);
-    troubles_begin(&c->encaps_troubles);
-    run_encaps__(c, pass);
-    troubles_end(&c->encaps_troubles);
-    set_up_to_date(c, &c->encaps_inputs);
+    invalidate_after_reconnect(c);
+    encaps_track(&c->encaps, &ctx);
+    c->encaps_tracked = true;
+    if (pass->local_txn) {
+        forget_old_bridge(c, pass);
+        if (encaps_run(&c->encaps, &ctx)) {
+            /* When this transaction has been committed, 'cur_cfg' will say
+             * so. */
+            c->local.loop.next_cfg
+                = sbrec_sb_global_first(c->sb.loop.idl)->nb_cfg;
+        }
+    }
 }
 
 static void
@@ -487,7 +490,7 @@ commit_local(struct controller *c)
     int64_t cur_cfg = c->local.loop.cur_cfg;
 
     if (!ovn_db_commit_and_wait(&c->local)) {
-        c->encaps_inputs = (struct inputs) { .local = 0 };
+        encaps_invalidate(&c->encaps);
     }
     if (c->local.loop.cur_cfg != cur_cfg) {
         poll_immediate_wake();
@@ -537,8 +540,12 @@ controller_run(struct controller *c)
     if (ovn_db_is_usable(&c->local)) {
         pass.ovs = ovsrec_open_vswitch_first(c->local.loop.idl);
     }
+    c->encaps_tracked = false;
     if (pass.ovs) {
         run_pass(c, &pass);
+    }
+    if (!c->encaps_tracked) {
+        encaps_invalidate(&c->encaps);
     }
     run_exit_deadline(c);
     commit_local(c);
@@ -677,11 +684,12 @@ controller_init(struct controller *c, int argc, char *argv[])
     troubles_init(&c->config_troubles);
     troubles_init(&c->bridge_troubles);
     troubles_init(&c->chassis_troubles);
-    troubles_init(&c->encaps_troubles);
     ovn_db_init(&c->local, &local_class, local_remote);
     ovn_db_init(&c->sb, &sb_class, NULL);
     ovsdb_idl_set_leader_only(c->sb.loop.idl, false);
-    encaps_indexes_init(&c->encaps_indexes, c->local.loop.idl);
+    ovn_db_track(&c->local);
+    ovn_db_track(&c->sb);
+    encaps_init(&c->encaps, c->local.loop.idl);
     chassis_indexes_init(&c->chassis_indexes, c->sb.loop.idl);
     free(local_remote);
 
@@ -697,7 +705,7 @@ controller_destroy(struct controller *c)
     troubles_destroy(&c->config_troubles);
     troubles_destroy(&c->bridge_troubles);
     troubles_destroy(&c->chassis_troubles);
-    troubles_destroy(&c->encaps_troubles);
+    encaps_destroy(&c->encaps);
     free(c->chassis_override);
     free(c->registered);
     free(c->hostname);

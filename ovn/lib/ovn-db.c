@@ -63,6 +63,18 @@ ovn_db_init(struct ovn_db *db, const struct ovn_db_class *class,
     ovn_db_set_remote(db, remote);
 }
 
+/* Has the changes of an iteration tracked (see "ovsdb-idl.h"), from
+ * ovn_db_run() to ovn_db_commit_and_wait(). */
+void
+ovn_db_track(struct ovn_db *db)
+{
+    db->tracked = true;
+    for (size_t i = 0; i < db->class->n_columns; i++) {
+        ovsdb_idl_track_add_column(db->loop.idl,
+                                   db->class->columns[i].column);
+    }
+}
+
 /* Closes the connection and frees what 'db' contains. */
 void
 ovn_db_destroy(struct ovn_db *db)
@@ -387,6 +399,9 @@ ovn_db_commit_and_wait(struct ovn_db *db)
 {
     int retval = ovsdb_idl_loop_commit_and_wait(&db->loop);
 
+    if (db->tracked) {
+        ovsdb_idl_track_clear(db->loop.idl);
+    }
     if (db->reconnect_at != LLONG_MAX) {
         poll_timer_wait_until(db->reconnect_at);
     }

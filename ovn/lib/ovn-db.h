@@ -54,6 +54,7 @@ struct ovn_db {
     bool answers;               /* Did any server answer since then? */
     unsigned int connections;   /* How often a connection came up. */
     bool was_connected;
+    bool tracked;               /* ovn_db_track() was called. */
     bool in_flight;             /* A transaction is under way. */
     char *refusal;              /* The server's words when we were not allowed
                                  * what was written last, or null. */
@@ -67,6 +68,7 @@ struct ovn_db {
 void ovn_db_init(struct ovn_db *, const struct ovn_db_class *,
                  const char *remote);
 void ovn_db_destroy(struct ovn_db *);
+void ovn_db_track(struct ovn_db *);
 
 void ovn_db_set_remote(struct ovn_db *, const char *remote);
 void ovn_db_set_probe_interval(struct ovn_db *, int msecs);

@@ -19,6 +19,7 @@ VLOG_DEFINE_THIS_MODULE(troubles);
 #define REPEAT_MS (60 * 1000)
 
 struct trouble {
+    char *about;                /* Empty: nothing in particular. */
     char *text;
     enum vlog_level level;
     long long int repeat_at;    /* In terms of time_msec(). */
@@ -33,6 +34,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
 static void
 trouble_free(struct trouble *trouble)
 {
+    free(trouble->about);
     free(trouble->text);
     free(trouble);
 }
@@ -42,6 +44,7 @@ trouble_free(struct trouble *trouble)
 void
 troubles_init(struct troubles *t)
 {
+    t->about = NULL;
     shash_init(&t->by_subject);
     ovs_list_push_back(&all_troubles, &t->node);
 }
@@ -59,16 +62,34 @@ troubles_destroy(struct troubles *t)
     ovs_list_remove(&t->node);
 }
 
+static bool
+is_about(const struct trouble *trouble, const char *about)
+{
+    return !about || !strcmp(trouble->about, about);
+}
+
+/* Begins a look at 'about' alone, which must stay until
+ * troubles_end_about(). */
+void
+troubles_begin_about(struct troubles *t, const char *about)
+{
+    struct shash_node *node;
+
+    t->about = about;
+    SHASH_FOR_EACH (node, &t->by_subject) {
+        struct trouble *trouble = node->data;
+
+        if (is_about(trouble, about)) {
+            trouble->seen = false;
+        }
+    }
+}
+
 /* Begins a pass. */
 void
 troubles_begin(struct troubles *t)
 {
-    struct shash_node *node;
-
-    SHASH_FOR_EACH (node, &t->by_subject) {
-        struct trouble *trouble = node->data;
-        trouble->seen = false;
-    }
+    troubles_begin_about(t, NULL);
 }
 
 static void
@@ -88,7 +109,9 @@ void
 troubles_add(struct troubles *t, enum vlog_level level, const char *subject,
              const char *format, ...)
 {
-    struct trouble *trouble = shash_find_data(&t->by_subject, subject);
+    const char *about = t->about ? t->about : "";
+    char *key = xasprintf("%s\n%s", about, subject);
+    struct trouble *trouble = shash_find_data(&t->by_subject, key);
     va_list args;
     char *text;
 
@@ -99,8 +122,10 @@ troubles_add(struct troubles *t, enum vlog_level level, const char *subject,
 
     if (!trouble) {
         trouble = xzalloc(sizeof *trouble);
-        shash_add(&t->by_subject, subject, trouble);
+        trouble->about = xstrdup(about);
+        shash_add(&t->by_subject, key, trouble);
     }
+    free(key);
     trouble->seen = true;
     trouble->level = level;
     if (!trouble->text || strcmp(text, trouble->text)) {
@@ -114,21 +139,30 @@ troubles_add(struct troubles *t, enum vlog_level level, const char *subject,
     }
 }
 
-/* Ends a pass: what it did not find any more is over. */
+/* Ends a look: what it did not find any more is over. */
 void
-troubles_end(struct troubles *t)
+troubles_end_about(struct troubles *t)
 {
     struct shash_node *node;
 
     SHASH_FOR_EACH_SAFE (node, &t->by_subject) {
         struct trouble *trouble = node->data;
 
-        if (!trouble->seen) {
+        if (!trouble->seen && is_about(trouble, t->about)) {
             VLOG_INFO_RL(&rl, "mended: %s", trouble->text);
             trouble_free(trouble);
             shash_delete(&t->by_subject, node);
         }
     }
+    t->about = NULL;
+}
+
+/* Ends a pass. */
+void
+troubles_end(struct troubles *t)
+{
+    t->about = NULL;
+    troubles_end_about(t);
 }
 
 static void

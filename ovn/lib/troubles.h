@@ -16,6 +16,10 @@
  *     }
  *     troubles_end(&troubles);
  *
+ * A pass that looks only at some of the things that can be at fault has
+ * troubles_begin_about() and troubles_end_about() for each of these; one that
+ * looks at all of them sets 'about' to each in turn.
+ *
  * What lasts is logged again once a minute at most, when a pass sees it.  The
  * unixctl command "troubles" lists all that there is at the moment.
  *
@@ -27,6 +31,7 @@
 #include "openvswitch/vlog.h"
 
 struct troubles {
+    const char *about;          /* What is being looked at, or null. */
     struct ovs_list node;       /* In the list that "troubles" shows. */
     struct shash by_subject;    /* Contains "struct trouble"s. */
 };
@@ -35,9 +40,11 @@ void troubles_init(struct troubles *);
 void troubles_destroy(struct troubles *);
 
 void troubles_begin(struct troubles *);
+void troubles_begin_about(struct troubles *, const char *about);
 void troubles_add(struct troubles *, enum vlog_level, const char *subject,
                   const char *format, ...) OVS_PRINTF_FORMAT(4, 5);
 void troubles_end(struct troubles *);
+void troubles_end_about(struct troubles *);
 
 void troubles_unixctl_register(void);
 
