@@ -26,6 +26,8 @@ TESTSUITE_AT = \
 	tests/ovs-pki.at
 
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in \
+	tests/bench-ovn \
+	tests/bench-ovn-transact.py \
 	tests/ovn-rows.py \
 	tests/ovs-pki-ike.sh
 
@@ -55,6 +57,11 @@ show-differential: all
 	@echo; echo 'Intended differences:'
 	@python3 '$(srcdir)/tests/ovn-rows.py' --differences
 .PHONY: show-differential
+
+# Time, CPU and memory of ovn-northd and ovn-controller, beside OVN's own.
+bench-ovn: all
+	@'$(srcdir)/tests/bench-ovn'
+.PHONY: bench-ovn
 
 clean-local:
 	rm -rf tests/pki tests/uml-modules tests/system-testsuite.dir tests/system-testsuite.log

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (C) The OVN IPsec Authors
+"""What bench-ovn needs of an ovsdb-server, faster than by processes.
+
+usage: bench-ovn-transact.py LOCAL REMOTE KEY COUNT
+           commits the transaction on stdin to the server on socket REMOTE,
+           waits until COUNT rows of Interface of the one on LOCAL have
+           options:KEY, and prints how many ms that took
+       bench-ovn-transact.py --floor LOCAL
+           prints how many ms one transaction takes that sets an option of
+           every geneve Interface
+"""
+
+import json
+import socket
+import sys
+import time
+
+PATIENCE = 300
+
+
+class Server:
+    """A connection to an ovsdb-server."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(path)
+        self.decoder = json.JSONDecoder()
+        self.text = ""
+
+    def send(self, method, params):
+        """Sends a request."""
+        self.socket.sendall(json.dumps(
+            {"method": method, "params": params, "id": 0}).encode())
+
+    def receive(self):
+        """Returns the next message."""
+        while True:
+            try:
+                message, end = self.decoder.raw_decode(self.text)
+                self.text = self.text[end:].lstrip()
+                return message
+            except json.JSONDecodeError:
+                data = self.socket.recv(1 << 20)
+                if not data:
+                    raise EOFError("the server hung up") from None
+                self.text += data.decode()
+
+    def transact(self, params):
+        """Commits a transaction, and returns its results."""
+        self.send("transact", params)
+        results = self.receive()["result"]
+        for result in results:
+            if result and "error" in result:
+                raise ValueError(result)
+        return results
+
+
+def follow(server):
+    """Yields the changes of Interface:options, all of them at first."""
+    server.send("monitor", ["Open_vSwitch", None,
+                            {"Interface": {"columns": ["options"]}}])
+    yield server.receive()["result"]
+    while True:
+        message = server.receive()
+        if message.get("method") == "update":
+            yield message["params"][1]
+
+
+def count_having(having, updates, key):
+    """Brings 'having', the rows that have 'key', up to date."""
+    for uuid, row in updates.get("Interface", {}).items():
+        new = row.get("new")
+        if new and any(name == key for name, _ in new["options"][1]):
+            having.add(uuid)
+        else:
+            having.discard(uuid)
+    return len(having)
+
+
+def measure(local, remote, key, count):
+    """Commits what stdin says to 'remote', waits until 'count' rows of 'local'
+    have 'key', and returns the time in ms."""
+    request = json.load(sys.stdin)
+    changes = follow(local)
+    having = set()
+    count_having(having, next(changes), key)
+    begin = time.monotonic()
+    remote.transact(request)
+    while count_having(having, next(changes), key) != count:
+        pass
+    return (time.monotonic() - begin) * 1000
+
+
+def floor(server):
+    """Sets one more option on every tunnel; returns the time in ms."""
+    rows = server.transact(["Open_vSwitch", {
+        "op": "select", "table": "Interface", "columns": ["_uuid", "options"],
+        "where": [["type", "==", "geneve"]]}])[0]["rows"]
+    request = ["Open_vSwitch"] + [
+        {"op": "update", "table": "Interface",
+         "where": [["_uuid", "==", row["_uuid"]]],
+         "row": {"options": ["map", row["options"][1]
+                             + [["remote_name", "c00001"]]]}}
+        for row in rows]
+    begin = time.monotonic()
+    server.transact(request)
+    return (time.monotonic() - begin) * 1000
+
+
+def main():
+    """Does what the usage says."""
+    if sys.argv[1] == "--floor":
+        elapsed = floor(Server(sys.argv[2]))
+    else:
+        elapsed = measure(Server(sys.argv[1]), Server(sys.argv[2]),
+                          sys.argv[3], int(sys.argv[4]))
+    print(f"{elapsed:.1f}")
+
+
+if __name__ == "__main__":
+    main()
