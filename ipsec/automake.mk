@@ -16,8 +16,14 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/bypass.h \
 	ipsec/control.c \
 	ipsec/control.h \
+	ipsec/credentials-loader.c \
+	ipsec/credentials-loader.h \
+	ipsec/credentials-read.c \
+	ipsec/credentials-read.h \
 	ipsec/credentials.c \
 	ipsec/credentials.h \
+	ipsec/file-watch.c \
+	ipsec/file-watch.h \
 	ipsec/guard-options.c \
 	ipsec/guard-options.h \
 	ipsec/guard-plan.c \
@@ -67,6 +73,7 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/strongswan-conf.h \
 	ipsec/strongswan-conn.c \
 	ipsec/strongswan-conn.h \
+	ipsec/strongswan-creds.c \
 	ipsec/strongswan-duplicates.c \
 	ipsec/strongswan-duplicates.h \
 	ipsec/strongswan-files.c \

@@ -22,6 +22,7 @@
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
+#include "svec.h"
 #include "unixctl.h"
 #include "util.h"
 
@@ -200,6 +201,8 @@ put_troubles(const struct control *control, struct ds *ds)
     struct protection_state protection;
     struct monitor_summary host;
     struct ike_counts counts;
+    const char *warning;
+    size_t i;
 
     monitor_get_summary(source->monitor, &host);
     monitor_get_protection(source->monitor, &protection);
@@ -208,6 +211,9 @@ put_troubles(const struct control *control, struct ds *ds)
                                                         : "not connected");
     if (host.credentials_needed) {
         put_trouble(ds, "certificate", host.credentials_error);
+        SVEC_FOR_EACH (i, warning, host.credentials_warnings) {
+            put_trouble(ds, "certificate", warning);
+        }
     }
     put_trouble(ds, "IKE daemon", ike_get_error(source->ike));
     put_trouble(ds, "guard", guard_get_error(source->guard));

@@ -4,22 +4,25 @@
 #ifndef CREDENTIALS_H
 #define CREDENTIALS_H 1
 
-/* This host's certificate, private key and CAs, read from files and checked.
+/* By what this host proves who it is, and by what it judges others: its
+ * certificate and private key, the CAs it trusts, and what these have revoked.
  *
- * 'monitor' names the files and takes the result; peers hold references to
- * it.  A thread reads, so nothing here blocks, be the files on a network file
- * system that hangs.  While new files are bad the last good ones stay, and
- * the error says what is wrong; a file that is missing or bad is tried again
- * by itself, every few seconds. */
+ * 'credentials-read' makes them of files, 'monitor' hands them to peers, which
+ * hold references.  Values, without input or output, for one thread at a
+ * time. */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "svec.h"
 
-struct credentials_loader;
+/* Something in them that ends. */
+struct credentials_end {
+    char *what;                 /* What and in which file, for people. */
+    long long int when;         /* s since the epoch. */
+};
 
-/* One set that belongs together.  Immutable, counted by reference, for the
- * main thread only. */
+/* One set that belongs together.  Immutable, counted by reference. */
 struct credentials {
     int ref_cnt;
     char *name;                 /* Our identity: the dNSName. */
@@ -27,23 +30,37 @@ struct credentials {
     struct svec chain;          /* PEM, one certificate each: what else the
                                  * certificate's file has, in its order. */
     char *key;                  /* PEM, PKCS #8; wiped when freed. */
+    char *key_id;               /* By what IKE daemons know the key: SHA-1 in
+                                 * 40 hexadecimal digits. */
     struct svec cas;            /* PEM, one certificate each. */
-    char *digest;               /* SHA-256 of it all, 64 hexadecimal digits. */
+    struct svec crls;           /* PEM, one CRL each. */
+    struct svec revoked;        /* Sorted: serial and issuer of each. */
+    const char *revocation;     /* "relaxed", "ifuri" or "strict". */
+    char *digest;               /* SHA-256 of it all, but not of 'crls', whose
+                                 * dates matter to nobody who is established:
+                                 * 64 hexadecimal digits. */
     long long int not_after;    /* s since the epoch: the certificate's. */
+    struct credentials_end *ends;
+    size_t n_ends, allocated_ends;
 };
 
+struct credentials *credentials_create(void);
 struct credentials *credentials_ref(struct credentials *);
 void credentials_unref(struct credentials *);
 
-struct credentials_loader *credentials_loader_create(void);
-void credentials_loader_destroy(struct credentials_loader *);
-void credentials_loader_run(struct credentials_loader *);
-void credentials_loader_wait(struct credentials_loader *);
+void credentials_add_end(struct credentials *, char *what,
+                         long long int when);
+void credentials_set_digest(struct credentials *);
 
-void credentials_loader_set(struct credentials_loader *, const char *cert,
-                            const char *key, const char *ca);
-struct credentials *credentials_loader_get(const struct credentials_loader *);
-const char *credentials_loader_get_error(const struct credentials_loader *);
-bool credentials_loader_is_settled(const struct credentials_loader *);
+bool credentials_equals(const struct credentials *,
+                        const struct credentials *);
+bool credentials_are_strict(const struct credentials *);
+bool credentials_withdraws(const struct credentials *new,
+                           const struct credentials *old);
+unsigned int credentials_epoch(const struct credentials *);
+long long int credentials_add_expiring(const struct credentials *,
+                                       long long int now,
+                                       unsigned int warn_days,
+                                       struct svec *warnings);
 
 #endif /* credentials.h */

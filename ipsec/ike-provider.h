@@ -19,6 +19,7 @@
 #include "ike.h"
 
 struct peer;
+struct svec;
 
 struct ike_class {
     const char *name;           /* As after --ike-daemon=. */
@@ -43,6 +44,10 @@ struct ike_class {
     /* From now on 'name' should be as 'p', or gone if 'p' is null.  Copies
      * 'p'.  Overrides a wish under way; repeating one costs nothing. */
     void (*set)(struct ike *ike, const char *name, const struct peer *p);
+
+    /* From now on these are the CRLs of our CAs, in PEM.  Copies 'crls';
+     * stating the same costs nothing. */
+    void (*set_crls)(struct ike *ike, const struct svec *crls);
 
     /* All wishes of the moment have been stated. */
     void (*commit)(struct ike *ike);

@@ -40,6 +40,7 @@
 #include "credentials.h"
 #include "peer.h"
 #include "section.h"
+#include "strongswan-conf.h"
 #include "strongswan-files.h"
 #include "strongswan-sa.h"
 #include "strongswan-session.h"
@@ -69,27 +70,36 @@ strongswan_cast(const struct ike *ike)
 
 /* Files. */
 
+/* Certificates of peers do not go with our own. */
+static void
+spare_remote_certs(struct strongswan *s)
+{
+    const struct strongswan_conn *conn;
+
+    STRONGSWAN_CONN_FOR_EACH (conn, &s->conns) {
+        if (conn->wish && conn->wish->remote_cert) {
+            char *file = strongswan_remote_cert_file(conn->wish->remote_cert);
+
+            sset_find_and_delete(&s->creds.old_certs, file);
+            free(file);
+        }
+    }
+}
+
 /* What earlier runs left in the folders and nobody wishes for. */
 static void
 sweep_files(struct strongswan *s)
 {
     const struct sset *found = swanctl_conf_found(s->files,
                                                   SWANCTL_CONNECTION);
-    struct sset used = SSET_INITIALIZER(&used);
-    const struct strongswan_conn *conn;
     const char *file;
 
     if (s->files_swept || !s->committed || !found) {
         return;
     }
     s->files_swept = true;
-    STRONGSWAN_CONN_FOR_EACH (conn, &s->conns) {
-        if (conn->wish) {
-            strongswan_files_note_used(conn->wish, &used);
-        }
-    }
-    strongswan_files_sweep(s->files, &used);
-    sset_destroy(&used);
+    strongswan_creds_take_found(s);
+    spare_remote_certs(s);
 
     SSET_FOR_EACH (file, found) {
         char *name = xasprintf(PEER_NAME_PREFIX"%s", file);
@@ -132,6 +142,7 @@ handle_loaded(struct strongswan *s, const struct strongswan_msg *msg)
         strongswan_conn_set_error(conn, msg->vici.error);
         conn->load = STRONGSWAN_UNLOADED;
         conn->changed = true;
+        strongswan_conn_set_initiating(&s->conns, conn, false);
         strongswan_conn_set_timer(&s->conns, conn, time_msec() + REFUSED_WAIT);
         return;
     }
@@ -247,6 +258,7 @@ handle_log(struct strongswan *s, const struct section *body)
     if (conn && (rank == STRONGSWAN_WORDS_CAUSE
                  || (rank == STRONGSWAN_WORDS_RESULT && !conn->error))) {
         strongswan_conn_set_error(conn, words);
+        strongswan_conn_touch_predecessors(&s->conns, conn);
     }
     free(words);
 }
@@ -295,8 +307,8 @@ reset(struct strongswan *s)
         strongswan_conn_reset(&s->conns, conn);
     }
     strongswan_sweep_reset(s->sweep, time_msec());
-    credentials_unref(s->key);
-    s->key = NULL;
+    free(s->creds.loaded_key);
+    s->creds.loaded_key = NULL;
     s->synced = false;
     s->n_syncing = 0;
     strongswan_look_reset(s);
@@ -414,6 +426,7 @@ strongswan_open(const struct ike_options *options, struct ike **ikep)
     s->watch = strongswan_watch_create();
     strongswan_conns_init(&s->conns);
     sset_init(&s->looked);
+    strongswan_creds_init(&s->creds);
     *ikep = &s->up;
     return 0;
 }
@@ -429,8 +442,7 @@ strongswan_close(struct ike *ike)
     strongswan_sweep_destroy(s->sweep);
     strongswan_watch_destroy(s->watch);
     sset_destroy(&s->looked);
-    credentials_unref(s->key);
-    credentials_unref(s->filed);
+    strongswan_creds_uninit(&s->creds);
     free(s);
 }
 
@@ -455,12 +467,16 @@ strongswan_set(struct ike *ike, const char *name, const struct peer *peer)
         conn->sas_known = s->synced;
     }
     strongswan_conn_set_wish(&s->conns, conn, peer);
-    if (peer->credentials && peer->credentials != s->filed) {
-        strongswan_files_write_credentials(s->files, peer->credentials);
-        credentials_unref(s->filed);
-        s->filed = credentials_ref(peer->credentials);
+    if (peer->credentials) {
+        strongswan_creds_use(s, peer->credentials);
     }
     strongswan_files_write(s->files, peer);
+}
+
+static void
+strongswan_set_crls(struct ike *ike, const struct svec *crls)
+{
+    strongswan_creds_set_crls(strongswan_cast(ike), crls);
 }
 
 static void
@@ -498,6 +514,9 @@ strongswan_run(struct ike *ike)
     strongswan_watch_run(s->watch, &s->conns, time_msec());
     run_file_waiters(s);
     run_todo(s, deadline);
+    if (s->synced && s->files_swept && !s->conns.n_removing) {
+        strongswan_creds_retire(s);
+    }
 }
 
 static void
@@ -564,6 +583,20 @@ strongswan_get_child(const struct ike *ike, const char *name,
     return ENOENT;
 }
 
+static size_t
+n_replacing(const struct strongswan_conns *conns)
+{
+    const struct strongswan_conn *conn;
+    size_t n = 0;
+
+    if (conns->n_removing) {
+        STRONGSWAN_CONN_FOR_EACH (conn, conns) {
+            n += !conn->wish && strongswan_conn_successor(conns, conn);
+        }
+    }
+    return n;
+}
+
 static void
 strongswan_get_counts(const struct ike *ike, struct ike_counts *counts)
 {
@@ -573,6 +606,7 @@ strongswan_get_counts(const struct ike *ike, struct ike_counts *counts)
         .n = hmap_count(&conns->by_name) - conns->n_removing,
         .n_loaded = conns->n_loaded,
         .n_up = conns->n_up,
+        .n_replacing = n_replacing(conns),
         .n_removing = conns->n_removing,
     };
 }
@@ -603,6 +637,7 @@ const struct ike_class ike_strongswan_class = {
     .look = strongswan_look,
     .had_sa = strongswan_had_sa,
     .set = strongswan_set,
+    .set_crls = strongswan_set_crls,
     .commit = strongswan_commit,
     .hurry = strongswan_hurry,
     .run = strongswan_run,

@@ -7,12 +7,13 @@
 /* What the parts of the strongSwan back end share; nobody else includes this.
  *
  * ike-strongswan is the provider and takes in what charon says,
- * strongswan-sync compares at each connect, strongswan-step moves one
- * connection on. */
+ * strongswan-sync compares at each connect, strongswan-creds keeps keys and
+ * certificates, strongswan-step moves one connection on. */
 
 #include <stdbool.h>
 
 #include "sset.h"
+#include "svec.h"
 
 #include "ike-provider.h"
 #include "strongswan-conn.h"
@@ -32,6 +33,19 @@ enum strongswan_look {
     STRONGSWAN_LOOK_DONE,
 };
 
+/* Keys, certificates and CRLs. */
+struct strongswan_creds {
+    struct credentials *current; /* Those in 'files', or null. */
+    char *loaded_key;           /* The id of the key that charon has been
+                                 * given last, or null. */
+    struct sset old_keys;       /* Ids of others that it may still have. */
+    struct sset old_certs;      /* Files of certificates not in 'current'. */
+    struct sset crl_files;
+    struct svec crls;           /* In PEM. */
+    bool lost_trust;            /* A CA may have been in use before our start
+                                 * that is not trusted any more. */
+};
+
 struct strongswan {
     struct ike up;
     struct strongswan_session *session;
@@ -39,11 +53,12 @@ struct strongswan {
     struct strongswan_sweep *sweep;
     struct strongswan_watch *watch;
     struct strongswan_conns conns;
-    struct credentials *key;    /* Whose key charon has, or null. */
-    struct credentials *filed;  /* Which ones are in 'files', or null. */
     enum strongswan_look look;
     struct sset looked;         /* SAs that were there before 'committed', as
                                  * strongswan-look writes them. */
+    struct strongswan_creds creds;
+    long long int next_turn;    /* ms; when the next connection may take the
+                                 * place of another. */
     bool committed;
     unsigned int n_syncing;     /* Answers that the sync waits for. */
     bool synced;
@@ -60,6 +75,19 @@ bool strongswan_had_sa(const struct ike *, const struct peer *);
 void strongswan_look_run(struct strongswan *);
 void strongswan_look_handle(struct strongswan *, const struct strongswan_msg *);
 void strongswan_look_reset(struct strongswan *);
+
+/* strongswan-creds.c. */
+void strongswan_creds_init(struct strongswan_creds *);
+void strongswan_creds_uninit(struct strongswan_creds *);
+void strongswan_creds_use(struct strongswan *, struct credentials *);
+void strongswan_creds_spare(const struct strongswan *, struct sset *keys,
+                            struct sset *certs);
+void strongswan_creds_take_found(struct strongswan *);
+void strongswan_creds_load(struct strongswan *, const char *conn,
+                           const struct credentials *);
+void strongswan_creds_retire(struct strongswan *);
+void strongswan_creds_load_crls(struct strongswan *);
+void strongswan_creds_set_crls(struct strongswan *, const struct svec *crls);
 
 /* strongswan-step.c. */
 bool strongswan_may_load(const struct strongswan *,

@@ -73,6 +73,12 @@ ike_set(struct ike *ike, const char *name, const struct peer *peer)
 }
 
 void
+ike_set_crls(struct ike *ike, const struct svec *crls)
+{
+    ike->class->set_crls(ike, crls);
+}
+
+void
 ike_commit(struct ike *ike)
 {
     ike->class->commit(ike);

@@ -15,6 +15,7 @@
 
 struct ike;
 struct peer;
+struct svec;
 
 struct ike_options {
     const char *socket;         /* strongSwan: vici socket. */
@@ -47,6 +48,8 @@ struct ike_counts {
     size_t n;
     size_t n_loaded;            /* The daemon has them as they should be. */
     size_t n_up;                /* All of their children are installed. */
+    size_t n_replacing;         /* Another one, that of before, is still there
+                                 * for the same peer. */
     size_t n_removing;          /* Besides: nobody wishes for them, and they
                                  * have not gone yet. */
 };
@@ -57,6 +60,7 @@ void ike_close(struct ike *);
 bool ike_look(struct ike *);
 bool ike_had_sa(const struct ike *, const struct peer *);
 void ike_set(struct ike *, const char *name, const struct peer *);
+void ike_set_crls(struct ike *, const struct svec *crls);
 void ike_commit(struct ike *);
 void ike_hurry(struct ike *, const char *name);
 void ike_run(struct ike *);

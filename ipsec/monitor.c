@@ -23,10 +23,12 @@
 #include "ovsdb-idl.h"
 #include "packets.h"
 #include "sset.h"
+#include "svec.h"
 #include "timeval.h"
 #include "util.h"
 #include "vswitch-idl.h"
 
+#include "credentials-loader.h"
 #include "credentials.h"
 #include "guard.h"
 #include "ike.h"
@@ -721,6 +723,16 @@ find_incumbents(struct monitor *m)
     return true;
 }
 
+/* A host without credentials has no CRLs either. */
+static void
+update_crls(struct monitor *m)
+{
+    const struct credentials *cred = credentials_loader_get(m->credentials);
+    const struct svec none = SVEC_EMPTY_INITIALIZER;
+
+    ike_set_crls(m->ike, cred ? &cred->crls : &none);
+}
+
 static void
 update_peers(struct monitor *m)
 {
@@ -742,6 +754,7 @@ update_peers(struct monitor *m)
     free(nodes);
     count_tunnels(m);
 
+    update_crls(m);
     /* Names that go are told last, when their successors are there. */
     struct peer *peer;
     peers_swap(&m->peers, &peers);
@@ -762,14 +775,9 @@ update_peers(struct monitor *m)
 /* The pass. */
 
 static void
-update_credentials_paths(struct monitor *m)
+update_credentials(struct monitor *m)
 {
-    const struct smap *config = other_config(m);
-
-    credentials_loader_set(m->credentials,
-                           smap_get(config, "certificate"),
-                           smap_get(config, "private_key"),
-                           smap_get(config, "ca_cert"));
+    credentials_loader_set(m->credentials, other_config(m));
 }
 
 /* Takes the inputs of a pass and returns true if any has changed. */
@@ -909,7 +917,7 @@ monitor_run(struct monitor *m)
     }
 
     if (ovsdb_idl_has_ever_connected(m->idl)) {
-        update_credentials_paths(m);
+        update_credentials(m);
         credentials_loader_run(m->credentials);
         remote_certs_run(m->remote_certs);
         m->refresh |= protection_run(m->protection) | check_transition(m);
@@ -1068,6 +1076,8 @@ monitor_get_summary(const struct monitor *m, struct monitor_summary *summary)
         .credentials_error = credentials_loader_get_error(m->credentials),
         .other_config = other_config(m),
         .credentials_needed = m->credentials_needed,
+        .credentials_warnings
+            = credentials_loader_get_warnings(m->credentials),
         .guard_needed = protection.needed,
         .n_tunnels = shash_count(&m->tunnels),
         .n_failed = m->n_failed,

@@ -21,6 +21,7 @@ struct protection_state;
 struct shash;
 struct smap;
 struct sset;
+struct svec;
 struct tunnel;
 
 /* A tunnel that asks for encryption. */
@@ -46,6 +47,7 @@ struct monitor_summary {
                                          * that should be. */
     const struct smap *other_config;    /* Of the Open_vSwitch table. */
     bool credentials_needed;            /* A tunnel needs our certificate. */
+    const struct svec *credentials_warnings;    /* What expires, and so on. */
     bool guard_needed;
     size_t n_tunnels;
     size_t n_failed;                    /* INVALID, or without a peer. */

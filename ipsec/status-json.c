@@ -14,6 +14,7 @@
 #include "packets.h"
 #include "smap.h"
 #include "sset.h"
+#include "svec.h"
 #include "util.h"
 #include "vswitch-idl.h"
 
@@ -155,9 +156,13 @@ add_plain(struct json *array, const struct shash *plain)
 }
 
 static struct json *
-certificate_to_json(const struct monitor_summary *host)
+certificate_to_json(const struct status *status)
 {
+    const struct monitor_summary *host = &status->host;
+    struct json *warnings = json_array_create_empty();
     struct json *json = json_object_create();
+    const char *warning;
+    size_t i;
 
     put_string(json, "name", host->credentials ? host->credentials->name
                                                : NULL);
@@ -166,6 +171,11 @@ certificate_to_json(const struct monitor_summary *host)
         put_integer(json, "not_after", host->credentials->not_after);
     }
     put_string(json, "error", host->credentials_error);
+    SVEC_FOR_EACH (i, warning, host->credentials_warnings) {
+        json_array_add(warnings, json_string_create(warning));
+    }
+    json_object_put(json, "warnings", warnings);
+    put_integer(json, "rotating", status->counts.n_replacing);
     return json;
 }
 
@@ -184,7 +194,7 @@ host_to_json(const struct status *status)
     put_string(json, "kernel_error", (status->kernel.error
                                       ? ovs_strerror(status->kernel.error)
                                       : NULL));
-    json_object_put(json, "certificate", certificate_to_json(&status->host));
+    json_object_put(json, "certificate", certificate_to_json(status));
     SSET_FOR_EACH (address, status->held) {
         json_array_add(held, json_string_create_safe(address));
     }

@@ -20,6 +20,7 @@
 #include "packets.h"
 #include "smap.h"
 #include "sset.h"
+#include "svec.h"
 #include "timeval.h"
 #include "util.h"
 #include "vswitch-idl.h"
@@ -269,13 +270,24 @@ put_host(const struct status *status, struct ds *ds)
 {
     const struct credentials *cred = status->host.credentials;
     const char *error = status->host.credentials_error;
+    const char *warning;
     const char *address;
+    size_t i;
 
     ds_put_format(ds, "Database: %s\n", status_database(status));
     ds_put_format(ds, "Certificate: %s%s", cred ? cred->name : "none",
                   error ? "; " : "");
     put_printable(ds, error ? error : "");
     ds_put_char(ds, '\n');
+    SVEC_FOR_EACH (i, warning, status->host.credentials_warnings) {
+        put_field(ds, 2, "warning", warning);
+    }
+    if (status->counts.n_replacing) {
+        ds_put_format(ds, "Rotation: %"PRIuSIZE" of %"PRIuSIZE" peers\n",
+                      status->counts.n - MIN(status->counts.n,
+                                             status->counts.n_replacing),
+                      status->counts.n);
+    }
     put_field(ds, 0, "IKE daemon",
               status->ike_error ? status->ike_error : "connected");
     put_field(ds, 0, "Guard", status_guard(status));

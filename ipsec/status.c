@@ -155,6 +155,7 @@ status_init(struct status *status, const struct status_source *source)
     status->guard_installed = guard_is_installed(source->guard);
     monitor_get_protection(source->monitor, &status->protection);
     status->in_clear = monitor_get_in_clear(source->monitor);
+    ike_get_counts(source->ike, &status->counts);
     status->held = monitor_get_held(source->monitor);
     shash_init(&status->connections);
     xfrm_table_read(&status->kernel);

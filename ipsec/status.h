@@ -63,6 +63,7 @@ struct status {
     bool guard_installed;
     struct protection_state protection;
     const struct shash *in_clear;
+    struct ike_counts counts;
     const struct sset *held;
     struct status_tunnel *tunnels;      /* By name. */
     size_t n_tunnels;

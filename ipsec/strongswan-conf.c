@@ -62,12 +62,37 @@ put_settings(struct section *section, const struct tunnel_options *options,
     SETTING_FOR_EACH (setting, scope) {
         const char *value = tunnel_options_get(options, setting);
 
+        if (setting == IKE_OVER_TIME) {
+            continue;
+        }
         if (value && setting_is_list(setting)) {
             put_elements(section_add_list(section, setting_name(setting)),
                          value);
         } else if (value) {
             section_put(section, setting_name(setting), value);
         }
+    }
+}
+
+/* How much later than it should be replaced an IKE_SA ends.  What a CA has
+ * revoked is no part of a connection for charon, which would go on with the
+ * IKE_SA that it has.  But whoever has been authenticated must be so again, so
+ * this time, on which nothing depends, is another one after each revocation. */
+static void
+put_over_time(struct section *conn, const struct peer *peer)
+{
+    const char *time = tunnel_options_get(peer->options, IKE_OVER_TIME);
+    const char *rekey = tunnel_options_get(peer->options, IKE_REKEY_TIME);
+    unsigned int epoch = (peer->credentials
+                          ? credentials_epoch(peer->credentials) : 0);
+
+    if (epoch) {
+        unsigned long int seconds = (time ? strtoul(time, NULL, 10)
+                                     : strtoul(rekey, NULL, 10) / 10);
+
+        section_put_format(conn, "over_time", "%lu", seconds + epoch);
+    } else if (time) {
+        section_put(conn, "over_time", time);
     }
 }
 
@@ -179,6 +204,9 @@ put_cert_auth(struct section *conn, const struct peer *peer,
         append_certs(section_add_list(remote, "cacerts"), cred,
                      STRONGSWAN_CA, files);
     }
+    if (credentials_are_strict(cred)) {
+        section_put(remote, "revocation", cred->revocation);
+    }
 }
 
 static void
@@ -188,6 +216,7 @@ put_conn(struct section *conns, const struct peer *peer,
     struct section *conn = section_add(conns, peer->name);
 
     put_settings(conn, peer->options, SETTING_IKE);
+    put_over_time(conn, peer);
     put_address_list(conn, "local_addrs", &peer->local);
     put_address_list(conn, "remote_addrs", &peer->remote);
     if (peer->auth == TUNNEL_AUTH_PSK) {
@@ -287,15 +316,14 @@ strongswan_shared(const struct peer *peer)
     return args;
 }
 
-/* Returns a load-key message for our own key as 'peer' uses it.  The caller
- * owns it. */
+/* Returns a load-key message for the key of 'cred'.  The caller owns it. */
 struct section *
-strongswan_key(const struct peer *peer)
+strongswan_key(const struct credentials *cred)
 {
     struct section *args = section_create();
 
     section_put(args, "type", "any");
-    section_put(args, "data", peer->credentials->key);
+    section_put(args, "data", cred->key);
     return args;
 }
 
@@ -318,22 +346,43 @@ strongswan_cert_pem(const struct credentials *cred, enum strongswan_cert kind,
             : cred->cas.names[i]);
 }
 
-/* Returns the name of the file for certificate number 'i' of 'kind'.  The
- * caller frees it. */
+/* Returns the name of the file for 'pem' of a 'kind'. */
+static char *
+file_of(const char *pem, const char *kind)
+{
+    char hex[SHA1_HEX_DIGEST_LEN + 1];
+    uint8_t digest[SHA1_DIGEST_SIZE];
+
+    sha1_bytes(pem, strlen(pem), digest);
+    sha1_to_hex(digest, hex);
+    return xasprintf("%.20s-%s", hex, kind);
+}
+
+/* Returns the name of the file for certificate number 'i' of 'kind', which is
+ * always the same for the same certificate.  The caller frees it. */
 char *
 strongswan_cert_file(const struct credentials *cred, enum strongswan_cert kind,
                      size_t i)
 {
     static const char *const words[] = { "own", "chain", "ca" };
 
-    return xasprintf("%.20s-%s%"PRIuSIZE, cred->digest, words[kind], i);
+    return file_of(strongswan_cert_pem(cred, kind, i), words[kind]);
 }
 
-/* Returns the name of the file for our private key.  The caller frees it. */
-char *
-strongswan_key_file(const struct credentials *cred)
+/* Returns true if 'name' is one of those that CAs' certificates have. */
+bool
+strongswan_file_is_ca(const char *name)
 {
-    return xasprintf("%.20s", cred->digest);
+    const char *kind = strrchr(name, '-');
+
+    return kind && !strcmp(kind, "-ca");
+}
+
+/* Returns the name of the file for CRL 'pem'.  The caller frees it. */
+char *
+strongswan_crl_file(const char *pem)
+{
+    return file_of(pem, "crl");
 }
 
 /* Returns the name of the file for a peer's certificate.  The caller frees
@@ -341,10 +390,5 @@ strongswan_key_file(const struct credentials *cred)
 char *
 strongswan_remote_cert_file(const struct remote_cert *cert)
 {
-    char hex[SHA1_HEX_DIGEST_LEN + 1];
-    uint8_t digest[SHA1_DIGEST_SIZE];
-
-    sha1_bytes(cert->pem, strlen(cert->pem), digest);
-    sha1_to_hex(digest, hex);
-    return xasprintf("%.20s-peer", hex);
+    return file_of(cert->pem, "peer");
 }

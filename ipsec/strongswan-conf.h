@@ -8,6 +8,7 @@
  * and writes into files.  Both come from one function, so that socket and
  * file cannot disagree.  No input or output. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct credentials;
@@ -30,7 +31,7 @@ char *strongswan_shared_id(const char *conn);
 
 /* load-shared and load-key messages. */
 struct section *strongswan_shared(const struct peer *);
-struct section *strongswan_key(const struct peer *);
+struct section *strongswan_key(const struct credentials *);
 
 /* The certificates of a set of credentials, and the files they are kept in. */
 enum strongswan_cert {
@@ -45,7 +46,8 @@ const char *strongswan_cert_pem(const struct credentials *,
                                 enum strongswan_cert, size_t i);
 char *strongswan_cert_file(const struct credentials *, enum strongswan_cert,
                            size_t i);
-char *strongswan_key_file(const struct credentials *);
+bool strongswan_file_is_ca(const char *name);
+char *strongswan_crl_file(const char *pem);
 char *strongswan_remote_cert_file(const struct remote_cert *);
 
 #endif /* strongswan-conf.h */

@@ -168,6 +168,23 @@ strongswan_conn_successor(const struct strongswan_conns *conns,
             : NULL);
 }
 
+/* Returns a connection between the hosts of 'conn' of which there are or may
+ * be SAs, but no wish, or null. */
+struct strongswan_conn *
+strongswan_conn_predecessor(const struct strongswan_conns *conns,
+                            const struct strongswan_conn *conn)
+{
+    struct strongswan_conn *other;
+
+    FOR_EACH_OF_PAIR (other, &conn->local, &conn->remote, conns) {
+        if (!other->wish && other != conn
+            && (other->sas.n || !other->sas_known)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
 /* Has the connections looked at that wait for 'conn' to take their place. */
 void
 strongswan_conn_touch_predecessors(struct strongswan_conns *conns,
@@ -370,6 +387,13 @@ strongswan_conn_may_start(struct strongswan_conns *conns,
         ovs_list_push_back(&conns->starters, &conn->starter);
     }
     return false;
+}
+
+/* Returns true if as many negotiations as may be are under way. */
+bool
+strongswan_conns_are_busy(const struct strongswan_conns *conns)
+{
+    return conns->n_initiating >= MAX_INITIATING;
 }
 
 static bool

@@ -63,6 +63,8 @@ struct strongswan_conn {
     long long int sending_since; /* ms; all that we send could leave then, and
                                   * has been able to since; 0: it cannot. */
     bool changed;               /* 'wish' is not what was last loaded. */
+    bool waiting;               /* To take the place of another, when its turn
+                                 * comes. */
     enum strongswan_load load;
     struct sset children;       /* Those that charon has been told of. */
     char *loaded_psk;           /* The secret that charon has, or null. */
@@ -111,6 +113,7 @@ struct strongswan_conns {
 void strongswan_conns_init(struct strongswan_conns *);
 void strongswan_conns_uninit(struct strongswan_conns *);
 void strongswan_conns_run(struct strongswan_conns *, long long int now);
+bool strongswan_conns_are_busy(const struct strongswan_conns *);
 void strongswan_conns_wait(const struct strongswan_conns *);
 
 struct strongswan_conn *strongswan_conn_find(const struct strongswan_conns *,
@@ -139,6 +142,8 @@ struct strongswan_conn *strongswan_conn_successor(
     const struct strongswan_conns *, const struct strongswan_conn *);
 void strongswan_conn_count(struct strongswan_conns *,
                            struct strongswan_conn *);
+struct strongswan_conn *strongswan_conn_predecessor(
+    const struct strongswan_conns *, const struct strongswan_conn *);
 const char *strongswan_conn_label(const struct strongswan_conn *);
 
 /* Looking at connections later. */

@@ -47,13 +47,11 @@ void
 strongswan_files_write_credentials(struct swanctl_conf *files,
                                    const struct credentials *cred)
 {
-    char *name = strongswan_key_file(cred);
-
-    write_string(files, SWANCTL_KEY, name, cred->key);
-    free(name);
+    write_string(files, SWANCTL_KEY, cred->key_id, cred->key);
     for (enum strongswan_cert kind = 0; kind < STRONGSWAN_N_CERTS; kind++) {
         for (size_t i = 0; i < strongswan_n_certs(cred, kind); i++) {
-            name = strongswan_cert_file(cred, kind, i);
+            char *name = strongswan_cert_file(cred, kind, i);
+
             write_string(files, SWANCTL_CERTIFICATE, name,
                          strongswan_cert_pem(cred, kind, i));
             free(name);
@@ -113,42 +111,14 @@ strongswan_files_are_written(const struct swanctl_conf *files,
     return swanctl_conf_is_done(files, SWANCTL_CONNECTION, file_name(conn));
 }
 
-/* Adds to 'used' the names of the certificate and key files of 'peer'. */
+/* Adds to 'names' those of the files of the certificates in 'cred'. */
 void
-strongswan_files_note_used(const struct peer *peer, struct sset *used)
+strongswan_files_note_certs(const struct credentials *cred,
+                            struct sset *names)
 {
-    const struct credentials *cred = peer->credentials;
-
-    if (!cred) {
-        return;
-    }
-    sset_add_and_free(used, strongswan_key_file(cred));
-    if (peer->remote_cert) {
-        sset_add_and_free(used,
-                          strongswan_remote_cert_file(peer->remote_cert));
-    }
     for (enum strongswan_cert kind = 0; kind < STRONGSWAN_N_CERTS; kind++) {
         for (size_t i = 0; i < strongswan_n_certs(cred, kind); i++) {
-            sset_add_and_free(used, strongswan_cert_file(cred, kind, i));
-        }
-    }
-}
-
-/* Removes the certificates and keys that earlier runs left and that are not
- * in 'used'. */
-void
-strongswan_files_sweep(struct swanctl_conf *files, const struct sset *used)
-{
-    static const enum swanctl_kind kinds[] = { SWANCTL_CERTIFICATE,
-                                               SWANCTL_KEY };
-
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-        const char *file;
-
-        SSET_FOR_EACH (file, swanctl_conf_found(files, kinds[i])) {
-            if (!sset_contains(used, file)) {
-                swanctl_conf_set(files, kinds[i], file, NULL, 0);
-            }
+            sset_add_and_free(names, strongswan_cert_file(cred, kind, i));
         }
     }
 }

@@ -21,7 +21,7 @@ void strongswan_files_remove(struct swanctl_conf *, const char *conn);
 bool strongswan_files_are_written(const struct swanctl_conf *,
                                   const char *conn);
 
-void strongswan_files_note_used(const struct peer *, struct sset *used);
-void strongswan_files_sweep(struct swanctl_conf *, const struct sset *used);
+void strongswan_files_note_certs(const struct credentials *,
+                                 struct sset *names);
 
 #endif /* strongswan-files.h */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "openvswitch/vlog.h"
+#include "random.h"
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
@@ -40,6 +41,15 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 /* How long, in ms, mending what the kernel has lost may take. */
 #define MEND_WAIT 3000
 
+/* The same where the peer may no longer be trusted.  One that is needs a
+ * fraction of it. */
+#define DISTRUST_WAIT 10000
+
+/* How far apart, in ms, connections begin that take the place of others, so
+ * that a host whose certificate is new, or a fleet, does not negotiate all at
+ * once. */
+#define TURN_INTERVAL 40
+
 /* How long, in ms, the peer may take to begin what it sends by the new
  * connection after we have. */
 #define PEER_WAIT 2000
@@ -55,6 +65,50 @@ strongswan_may_load(const struct strongswan *s,
             || swanctl_conf_get_error(s->files) != NULL);
 }
 
+/* Turns. */
+
+/* Returns true if the peer that 'old' has been up with may not be trusted any
+ * more by what 'next' goes by. */
+static bool
+distrusts(const struct strongswan *s, const struct strongswan_conn *old,
+          const struct strongswan_conn *next)
+{
+    if (!next->wish->credentials || next->wish->remote_cert) {
+        return false;
+    }
+    return (!old->gone ? s->creds.lost_trust
+            : old->gone->credentials
+              && credentials_withdraws(next->wish->credentials,
+                                       old->gone->credentials));
+}
+
+/* Returns true if it is time to load 'conn' for the first time.  One whose
+ * predecessor works has no hurry, unless that is not to be trusted. */
+static bool
+may_begin(struct strongswan *s, struct strongswan_conn *conn)
+{
+    const struct strongswan_conn *old = strongswan_conn_predecessor(&s->conns,
+                                                                    conn);
+    long long int now = time_msec();
+
+    conn->waiting = (conn->load == STRONGSWAN_UNLOADED && old
+                     && (strongswan_conns_are_busy(&s->conns)
+                         || (now < s->next_turn
+                             && !distrusts(s, old, conn))));
+    if (conn->waiting) {
+        strongswan_conn_set_timer(&s->conns, conn,
+                                  MAX(now, s->next_turn)
+                                  + random_range(1000));
+    } else if (conn->load == STRONGSWAN_UNLOADED && old) {
+        s->next_turn = (now + TURN_INTERVAL / 2
+                        + random_range(TURN_INTERVAL));
+        /* It keeps one of those places that are limited until it has been
+         * negotiated. */
+        strongswan_conn_set_initiating(&s->conns, conn, true);
+    }
+    return !conn->waiting;
+}
+
 /* Loading. */
 
 static void
@@ -62,11 +116,8 @@ load_credentials(struct strongswan *s, struct strongswan_conn *conn)
 {
     const struct peer *peer = conn->wish;
 
-    if (peer->credentials && peer->credentials != s->key) {
-        strongswan_send(s->session, STRONGSWAN_LOAD_CREDENTIAL, conn->name,
-                        "load-key", strongswan_key(peer));
-        credentials_unref(s->key);
-        s->key = credentials_ref(peer->credentials);
+    if (peer->credentials) {
+        strongswan_creds_load(s, conn->name, peer->credentials);
     }
     if (peer->psk && !nullable_string_is_equal(peer->psk, conn->loaded_psk)) {
         strongswan_send(s->session, STRONGSWAN_LOAD_CREDENTIAL, conn->name,
@@ -313,6 +364,9 @@ retirement(const struct strongswan *s, const struct strongswan_conn *conn)
     if (!next || next->up) {
         return 0;
     }
+    if (next->error && !next->sending_since && distrusts(s, conn, next)) {
+        return 0;
+    }
     return (next->sending_since
             ? MIN(conn->remove_by, next->sending_since + PEER_WAIT)
             : conn->remove_by);
@@ -327,8 +381,14 @@ may_unload(struct strongswan *s, struct strongswan_conn *conn)
                                                                    conn);
     long long int now = time_msec();
 
+    if (next && next->waiting) {
+        return false;
+    }
     if (!conn->remove_by) {
         conn->remove_by = now + SUCCESSOR_WAIT;
+    }
+    if (next && next->load == STRONGSWAN_LOADED && distrusts(s, conn, next)) {
+        conn->remove_by = MIN(conn->remove_by, now + DISTRUST_WAIT);
     }
     if (!next || next->load == STRONGSWAN_LOADED || now >= conn->remove_by) {
         return true;
@@ -429,6 +489,9 @@ strongswan_step(struct strongswan *s, struct strongswan_conn *conn)
     if (conn->changed && conn->load != STRONGSWAN_LOADING) {
         if (!strongswan_may_load(s, conn)) {
             strongswan_conn_wait_for_file(&s->conns, conn);
+            return;
+        }
+        if (!may_begin(s, conn)) {
             return;
         }
         load(s, conn);

@@ -44,6 +44,7 @@ finish(struct strongswan *s)
     struct strongswan_conn *conn;
 
     s->synced = true;
+    strongswan_creds_load_crls(s);
     STRONGSWAN_CONN_FOR_EACH (conn, &s->conns) {
         strongswan_conn_touch(&s->conns, conn);
     }

@@ -57,6 +57,7 @@ static const struct {
     [SWANCTL_CONNECTION] = { "conf.d", ".conf", 0755 },
     [SWANCTL_CERTIFICATE] = { "ovs", ".pem", 0755 },
     [SWANCTL_KEY] = { "private", ".pem", 0700 },
+    [SWANCTL_CRL] = { "x509crl", ".pem", 0755 },
 };
 #define PREFIX "ovs-"
 /* Where, in each of the folders, temporary files are, so that they are on the
@@ -557,7 +558,7 @@ static void
 sync_folders(const struct swanctl_conf *conf, struct ovs_list *batch,
              int (*function)(int fd))
 {
-    int errors[SWANCTL_N_KINDS] = { -1, -1, -1 };       /* Not done yet. */
+    int errors[SWANCTL_N_KINDS] = { -1, -1, -1, -1 };   /* Not done yet. */
     struct conf_file *file;
 
     LIST_FOR_EACH (file, node, batch) {

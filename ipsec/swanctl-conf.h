@@ -11,6 +11,7 @@
  *     DIR/conf.d/ovs-NAME.conf      a connection, with its secret
  *     DIR/ovs/ovs-NAME.pem          a certificate or CA
  *     DIR/private/ovs-NAME.pem      a private key
+ *     DIR/x509crl/ovs-NAME.pem      a CRL
  *
  * A thread of its own does the input and output, so nothing here blocks.  A
  * file is either the old one or the new one, whole, also when the disk is
@@ -28,8 +29,9 @@ enum swanctl_kind {
     SWANCTL_CONNECTION,
     SWANCTL_CERTIFICATE,
     SWANCTL_KEY,
+    SWANCTL_CRL,
 };
-#define SWANCTL_N_KINDS 3
+#define SWANCTL_N_KINDS 4
 
 struct swanctl_conf *swanctl_conf_open(const char *dir);
 void swanctl_conf_close(struct swanctl_conf *);

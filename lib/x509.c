@@ -31,21 +31,29 @@ has_text(const void *data, size_t size, const char *text)
     return memmem(data, size, text, strlen(text)) != NULL;
 }
 
+/* Returns true if 'data' begins as everything in DER does, with a SEQUENCE,
+ * and is not PEM. */
+static bool
+is_der(const void *data, size_t size)
+{
+    return (size > 1 && *(const uint8_t *) data == 0x30
+            && !has_text(data, size, "-----BEGIN "));
+}
+
 /* Returns a sentence for a file in which no 'what' (a certificate, a private
- * key) in PEM was found.  'command' is openssl's for a 'what'. */
+ * key) was found.  'command' is openssl's for a 'what'. */
 static char *
 explain_nothing(const char *path, const void *data, size_t size,
                 const char *what, const char *command)
 {
-    const uint8_t *bytes = data;
-
     if (!size) {
         return xasprintf("%s: the file is empty", path);
     }
-    if (bytes[0] == 0x30 && !has_text(data, size, "-----BEGIN ")) {
-        return xasprintf("%s: is in DER instead of PEM; convert it with "
-                         "\"openssl %s -inform DER -in %s -out FILE\"",
-                         path, command, path);
+    if (is_der(data, size)) {
+        return xasprintf("%s: looks like DER, but there is no %s in it, or a "
+                         "damaged one; \"openssl %s -inform DER -in %s -noout "
+                         "-text\" must show it",
+                         path, strchr(what, ' ') + 1, command, path);
     }
     if (has_text(data, size, "-----BEGIN CERTIFICATE-----")) {
         return xasprintf("%s: has a certificate where %s is expected",
@@ -55,8 +63,8 @@ explain_nothing(const char *path, const void *data, size_t size,
         return xasprintf("%s: has a private key where %s is expected",
                          path, what);
     }
-    return xasprintf("%s: has no %s in PEM format in it; \"openssl %s -in %s "
-                     "-noout -text\" must show one",
+    return xasprintf("%s: has no %s in it, neither in PEM nor in DER; "
+                     "\"openssl %s -in %s -noout -text\" must show one",
                      path, strchr(what, ' ') + 1, command, path);
 }
 
@@ -93,9 +101,9 @@ open_bytes(const void *data, size_t size)
     return bio;
 }
 
-/* Reads all certificates in the 'size' bytes of PEM at 'data' into a new
- * stack '*certs', in their order, null on error.  Other things between them
- * are skipped. */
+/* Reads the certificate in the 'size' bytes of DER, or all of PEM, at 'data'
+ * into a new stack '*certs', in their order, null on error.  Other things
+ * between them are skipped. */
 char *
 x509_read_certs(const char *path, const void *data, size_t size,
                 STACK_OF(X509) **certs)
@@ -105,6 +113,9 @@ x509_read_certs(const char *path, const void *data, size_t size,
     X509 *cert;
 
     *certs = sk_X509_new_null();
+    if (is_der(data, size) && (cert = d2i_X509_bio(bio, NULL))) {
+        sk_X509_push(*certs, cert);
+    }
     while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
         sk_X509_push(*certs, cert);
     }
@@ -164,8 +175,8 @@ explain_no_key(const char *path, const void *data, size_t size,
             : explain_nothing(path, data, size, "a private key", "pkey"));
 }
 
-/* Reads the first private key in the 'size' bytes of PEM at 'data' into a new
- * '*key', null on error. */
+/* Reads the private key in the 'size' bytes of DER, or the first one of PEM,
+ * at 'data' into a new '*key', null on error. */
 char *
 x509_read_key(const char *path, const void *data, size_t size,
               EVP_PKEY **key)
@@ -174,7 +185,9 @@ x509_read_key(const char *path, const void *data, size_t size,
     bool encrypted = false;
     char *error = NULL;
 
-    *key = PEM_read_bio_PrivateKey(bio, NULL, note_encrypted, &encrypted);
+    *key = (is_der(data, size)
+            ? d2i_PrivateKey_bio(bio, NULL)
+            : PEM_read_bio_PrivateKey(bio, NULL, note_encrypted, &encrypted));
     if (!*key) {
         error = explain_no_key(path, data, size, encrypted);
     } else if (!is_key_type_known(*key)) {
@@ -187,6 +200,46 @@ x509_read_key(const char *path, const void *data, size_t size,
     ERR_clear_error();
     BIO_free(bio);
     return error;
+}
+
+/* Reads the CRL in the 'size' bytes of DER, or all of PEM, at 'data' into a
+ * new stack '*crls', null on error. */
+char *
+x509_read_crls(const char *path, const void *data, size_t size,
+               STACK_OF(X509_CRL) **crls)
+{
+    BIO *bio = open_bytes(data, size);
+    char *error = NULL;
+    X509_CRL *crl;
+
+    *crls = sk_X509_CRL_new_null();
+    if (is_der(data, size) && (crl = d2i_X509_CRL_bio(bio, NULL))) {
+        sk_X509_CRL_push(*crls, crl);
+    }
+    while ((crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL))) {
+        sk_X509_CRL_push(*crls, crl);
+    }
+    if (!is_end_of_pem()) {
+        error = xasprintf("%s: CRL %d in it is damaged (%s); write the file "
+                          "anew", path, sk_X509_CRL_num(*crls) + 1,
+                          openssl_reason());
+    } else if (!sk_X509_CRL_num(*crls)) {
+        error = explain_nothing(path, data, size, "a CRL", "crl");
+    }
+    if (error) {
+        x509_free_crls(*crls);
+        *crls = NULL;
+    }
+    ERR_clear_error();
+    BIO_free(bio);
+    return error;
+}
+
+/* Frees 'crls', which may be null, and all in it. */
+void
+x509_free_crls(STACK_OF(X509_CRL) *crls)
+{
+    sk_X509_CRL_pop_free(crls, X509_CRL_free);
 }
 
 /* Names. */
@@ -205,12 +258,9 @@ dup_text(const unsigned char *data, size_t length)
     return text;
 }
 
-/* Returns the subject's commonName, or the empty string, as UTF-8 that the
- * caller must free. */
 static char *
-get_common_name(X509 *cert)
+common_name_of(const X509_NAME *subject)
 {
-    X509_NAME *subject = X509_get_subject_name(cert);
     int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
     unsigned char *utf8;
     int length;
@@ -228,6 +278,21 @@ get_common_name(X509 *cert)
     name = dup_text(utf8, length);
     OPENSSL_free(utf8);
     return name;
+}
+
+/* Returns the subject's commonName, or the empty string, as UTF-8 that the
+ * caller must free. */
+char *
+x509_common_name(X509 *cert)
+{
+    return common_name_of(X509_get_subject_name(cert));
+}
+
+/* Returns the commonName of the CA that has issued 'crl', likewise. */
+char *
+x509_crl_issuer(X509_CRL *crl)
+{
+    return common_name_of(X509_CRL_get_issuer(crl));
 }
 
 /* Adds the dNSNames of subjectAltName to 'names'. */
@@ -315,7 +380,7 @@ char *
 x509_get_name(const char *path, X509 *cert, char **name)
 {
     struct svec names = SVEC_EMPTY_INITIALIZER;
-    char *cn = get_common_name(cert);
+    char *cn = x509_common_name(cert);
     const char *choice;
     char *error;
 
@@ -364,30 +429,68 @@ x509_check_validity(const char *path, X509 *cert, time_t now)
     if (now > not_after) {
         ds_put_format(&s, "%s: the certificate expired at ", path);
         put_time(&s, not_after);
-        ds_put_cstr(&s, "; replace it");
+        ds_put_format(&s, "; replace it; see \"openssl x509 -in %s -noout "
+                      "-dates\"", path);
     } else if (now < not_before) {
         ds_put_format(&s, "%s: the certificate is not valid before ", path);
         put_time(&s, not_before);
-        ds_put_cstr(&s, "; is the clock of this host right?");
+        ds_put_format(&s, "; is the clock of this host right?  See \"date "
+                      "-u\" and \"openssl x509 -in %s -noout -dates\"",
+                      path);
     } else {
         return NULL;
     }
     return ds_steal_cstr(&s);
 }
 
-/* Checks that 'key' is the private half of the key in 'cert'. */
+/* Returns which of 'certs' has the public half of 'key', or -1. */
+static int
+find_cert_of(STACK_OF(X509) *certs, EVP_PKEY *key)
+{
+    for (int i = 0; i < sk_X509_num(certs); i++) {
+        bool ok = X509_check_private_key(sk_X509_value(certs, i), key) == 1;
+
+        ERR_clear_error();
+        if (ok) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Checks that 'key' is the private half of the key in the first of
+ * 'certs'. */
 char *
-x509_check_key(const char *cert_path, X509 *cert,
+x509_check_key(const char *cert_path, STACK_OF(X509) *certs,
                const char *key_path, EVP_PKEY *key)
 {
-    bool ok = X509_check_private_key(cert, key) == 1;
+    int i = find_cert_of(certs, key);
 
-    ERR_clear_error();
-    return (ok ? NULL
+    if (!i) {
+        return NULL;
+    }
+    return (i > 0
+            ? xasprintf("%s: certificate %d in it is this host's, by its "
+                        "key; it must be the first, and those of CAs follow; "
+                        "\"openssl storeutl -noout -text -certs %s\" shows "
+                        "them", cert_path, i + 1, cert_path)
             : xasprintf("%s: the private key does not belong to certificate "
                         "%s; \"openssl pkey -in %s -pubout\" and \"openssl "
                         "x509 -in %s -noout -pubkey\" must show the same",
                         key_path, cert_path, key_path, cert_path));
+}
+
+/* Checks that 'cert' may be used to sign, as IKE does (RFC 4945, 5.1.3.2). */
+char *
+x509_check_usage(const char *path, X509 *cert)
+{
+    return (X509_get_key_usage(cert) & (X509v3_KU_DIGITAL_SIGNATURE
+                                        | X509v3_KU_NON_REPUDIATION)
+            ? NULL
+            : xasprintf("%s: the certificate's keyUsage has no "
+                        "digitalSignature, so it cannot be used for IKE; see "
+                        "\"openssl x509 -in %s -noout -ext keyUsage\", make a "
+                        "new one with \"ovs-pki\"", path, path));
 }
 
 /* Checks that each of 'cas' is a CA's certificate, because IKE daemons take no
@@ -400,7 +503,7 @@ x509_check_cas(const char *path, STACK_OF(X509) *cas)
 
         if (X509_check_ca(ca) != 1) {
             struct ds s = DS_EMPTY_INITIALIZER;
-            char *cn = get_common_name(ca);
+            char *cn = x509_common_name(ca);
 
             ds_put_format(&s, "%s: certificate %d in it, ", path, i + 1);
             put_quoted(&s, cn);
@@ -420,7 +523,7 @@ explain_chain(const char *cert_path, const char *ca_path, int code,
               int depth, X509 *culprit)
 {
     struct ds s = DS_EMPTY_INITIALIZER;
-    char *cn = culprit ? get_common_name(culprit) : xstrdup("?");
+    char *cn = culprit ? x509_common_name(culprit) : xstrdup("?");
 
     switch (code) {
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
@@ -482,6 +585,86 @@ x509_check_chain(const char *cert_path, STACK_OF(X509) *certs,
     return error;
 }
 
+/* CRLs. */
+
+/* Returns when there should be a successor of 'crl', in s since the epoch, or
+ * 0 if it does not say. */
+long long int
+x509_crl_ends(X509_CRL *crl)
+{
+    const ASN1_TIME *time = X509_CRL_get0_nextUpdate(crl);
+
+    return time ? asn1_time(time) : 0;
+}
+
+/* Checks the signature of 'crl'.  '*ours' becomes true if one of 'cas' is its
+ * issuer; the CRL of another CA is no fault, and says nothing. */
+char *
+x509_check_crl(const char *path, X509_CRL *crl,
+               const char *ca_path, STACK_OF(X509) *cas, bool *ours)
+{
+    bool named = false;
+
+    *ours = false;
+    for (int i = 0; i < sk_X509_num(cas) && !*ours; i++) {
+        X509 *ca = sk_X509_value(cas, i);
+
+        if (!X509_NAME_cmp(X509_get_subject_name(ca),
+                           X509_CRL_get_issuer(crl))) {
+            named = true;
+            *ours = X509_CRL_verify(crl, X509_get0_pubkey(ca)) == 1;
+            ERR_clear_error();
+        }
+    }
+    return (named && !*ours
+            ? xasprintf("%s: the CA of that name in %s did not sign the CRL; "
+                        "\"openssl crl -in %s -noout -CAfile %s\" must verify "
+                        "it", path, ca_path, path, ca_path)
+            : NULL);
+}
+
+static char *
+serial_string(const X509_NAME *issuer, const ASN1_INTEGER *serial)
+{
+    BIGNUM *bn = ASN1_INTEGER_to_BN(serial, NULL);
+    char *hex = bn ? BN_bn2hex(bn) : NULL;
+    char *name = X509_NAME_oneline(issuer, NULL, 0);
+    char *s;
+
+    if (!hex || !name) {
+        out_of_memory();
+    }
+    s = xasprintf("%s %s", hex, name);
+    OPENSSL_free(hex);
+    OPENSSL_free(name);
+    BN_free(bn);
+    return s;
+}
+
+/* Returns serial number and issuer of 'cert', as x509_crl_add_revoked() gives
+ * them.  The caller frees it. */
+char *
+x509_cert_serial(X509 *cert)
+{
+    return serial_string(X509_get_issuer_name(cert),
+                         X509_get0_serialNumber(cert));
+}
+
+/* Adds serial number and issuer of each certificate that 'crl' has revoked to
+ * 'serials'. */
+void
+x509_crl_add_revoked(X509_CRL *crl, struct svec *serials)
+{
+    STACK_OF(X509_REVOKED) *revoked = X509_CRL_get_REVOKED(crl);
+
+    for (int i = 0; i < sk_X509_REVOKED_num(revoked); i++) {
+        svec_add_nocopy(serials, serial_string(
+            X509_CRL_get_issuer(crl),
+            X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(revoked,
+                                                                 i))));
+    }
+}
+
 /* Writing. */
 
 /* Returns what was written to 'bio' as a string that the caller must free, and
@@ -528,4 +711,32 @@ x509_key_to_pem(EVP_PKEY *key)
 
     return steal_text(bio, PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL,
                                                          0, NULL, NULL));
+}
+
+/* Returns 'crl' in PEM, for the caller to free. */
+char *
+x509_crl_to_pem(X509_CRL *crl)
+{
+    BIO *bio = open_memory();
+
+    return steal_text(bio, PEM_write_bio_X509_CRL(bio, crl));
+}
+
+/* Returns the SHA-1 digest of the public key in 'cert' (RFC 5280, 4.2.1.2), by
+ * which IKE daemons know keys: 40 hexadecimal digits for the caller to
+ * free. */
+char *
+x509_key_id(X509 *cert)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    struct ds s = DS_EMPTY_INITIALIZER;
+    unsigned int size;
+
+    if (!X509_pubkey_digest(cert, EVP_sha1(), digest, &size)) {
+        out_of_memory();
+    }
+    for (unsigned int i = 0; i < size; i++) {
+        ds_put_format(&s, "%02x", digest[i]);
+    }
+    return ds_steal_cstr(&s);
 }

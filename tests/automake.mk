@@ -10,6 +10,7 @@ TESTSUITE_AT = \
 	tests/ipsec-macros.at \
 	tests/ovs-monitor-ipsec.at \
 	tests/ipsec-churn.at \
+	tests/rotation.at \
 	tests/ovs-monitor-ipsec-ctl.at \
 	tests/ovn-macros.at \
 	tests/lib.at \

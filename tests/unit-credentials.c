@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "credentials.h"
+#include "credentials-loader.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +15,9 @@
 
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "credentials.h"
+#include "smap.h"
+#include "svec.h"
 #include "timeval.h"
 #include "unit.h"
 #include "unit-pki.h"
@@ -98,6 +101,28 @@ await_error(struct credentials_loader *loader, const char *expected,
 #define AWAIT_ERROR(LOADER, EXPECTED) \
     await_error(LOADER, EXPECTED, OVS_SOURCE_LOCATOR)
 
+/* Has 'loader' read these files; each may be null. */
+static void
+set(struct credentials_loader *loader, const char *cert, const char *key,
+    const char *ca_file)
+{
+    struct smap config = SMAP_INITIALIZER(&config);
+
+    if (cert) {
+        smap_add(&config, "certificate", cert);
+    }
+    if (key) {
+        smap_add(&config, "private_key", key);
+    }
+    if (ca_file) {
+        smap_add(&config, "ca_cert", ca_file);
+    }
+    /* They live for a day. */
+    smap_add(&config, "ipsec_expiry_warning", "0");
+    credentials_loader_set(loader, &config);
+    smap_destroy(&config);
+}
+
 static struct credentials_loader *
 start(const char *cert, const char *key, const char *ca_file)
 {
@@ -106,7 +131,7 @@ start(const char *cert, const char *key, const char *ca_file)
     CHECK(!credentials_loader_is_settled(loader));
     CHECK(!credentials_loader_get(loader));
     CHECK_STRING(credentials_loader_get_error(loader), NULL);
-    credentials_loader_set(loader, cert, key, ca_file);
+    set(loader, cert, key, ca_file);
     return loader;
 }
 
@@ -181,19 +206,19 @@ test_digest(void)
     AWAIT_ERROR(loader, NULL);
     first = credentials_ref(credentials_loader_get(loader));
 
-    credentials_loader_set(loader, "./rsa-cert", "rsa-key", "ca");
+    set(loader, "./rsa-cert", "rsa-key", "ca");
     AWAIT_ERROR(loader, NULL);
-    credentials_loader_set(loader, "missing", "rsa-key", "ca");
+    set(loader, "missing", "rsa-key", "ca");
     AWAIT_ERROR(loader, "missing: ");
-    credentials_loader_set(loader, "rsa-cert", "rsa-key", "ca");
+    set(loader, "rsa-cert", "rsa-key", "ca");
     AWAIT_ERROR(loader, NULL);
     CHECK(credentials_loader_get(loader) == first);
 
     write_cert("cas", ca, old_ca);
-    credentials_loader_set(loader, "rsa-cert", "rsa-key", "cas");
-    credentials_loader_set(loader, "missing", "rsa-key", "ca");
+    set(loader, "rsa-cert", "rsa-key", "cas");
+    set(loader, "missing", "rsa-key", "ca");
     AWAIT_ERROR(loader, "missing: ");
-    credentials_loader_set(loader, "rsa-cert", "rsa-key", "cas");
+    set(loader, "rsa-cert", "rsa-key", "cas");
     AWAIT_ERROR(loader, NULL);
     second = credentials_ref(credentials_loader_get(loader));
     CHECK(first && second && strcmp(first->digest, second->digest));
@@ -220,31 +245,40 @@ test_bad_files(void)
                 "to where it is");
     CHECK(!credentials_loader_get(loader));
 
-    credentials_loader_set(loader, "rsa-cert", "/dev/null", "ca");
+    set(loader, "rsa-cert", "/dev/null", "ca");
     AWAIT_ERROR(loader, "/dev/null: is a device, not the file of a private "
                 "key");
-    credentials_loader_set(loader, "rsa-cert", "rsa-key", ".");
+    set(loader, "rsa-cert", "rsa-key", ".");
     AWAIT_ERROR(loader, ".: is a folder, not the file of a CA certificate");
-    credentials_loader_set(loader, "rsa-cert/x", "rsa-key", "ca");
+    set(loader, "rsa-cert/x", "rsa-key", "ca");
     AWAIT_ERROR(loader, "rsa-cert/x: the certificate cannot be read: Not a "
                 "directory");
 
     CHECK(!mkfifo("fifo", 0600));
-    credentials_loader_set(loader, "fifo", "rsa-key", "ca");
+    set(loader, "fifo", "rsa-key", "ca");
     AWAIT_ERROR(loader, "fifo: is a device, not the file of a certificate");
 
     memset(big, 'x', 1024 * 1024 + 1);
     big[1024 * 1024 + 1] = '\0';
     write_file("big", big, NULL);
     free(big);
-    credentials_loader_set(loader, "big", "rsa-key", "ca");
+    set(loader, "big", "rsa-key", "ca");
     AWAIT_ERROR(loader, "big: has 1048577 bytes, more than a certificate can "
                 "have (1048576)");
+    CHECK(!truncate("big", 10 * 1024 * 1024));
+    AWAIT_ERROR(loader, "big: has 10485760 bytes");
+    write_file("garbage", "\x7f\x45\x4c\x46\x02\xff\xfe", NULL);
+    set(loader, "garbage", "rsa-key", "ca");
+    AWAIT_ERROR(loader, "garbage: has no certificate in it, neither in PEM "
+                "nor in DER");
     write_file("empty", "", NULL);
-    credentials_loader_set(loader, "empty", "rsa-key", "ca");
+    set(loader, "empty", "rsa-key", "ca");
     AWAIT_ERROR(loader, "empty: the file is empty");
 
-    credentials_loader_set(loader, "rsa-cert", NULL, "ca");
+    set(loader, "rsa-cert", "pkcs11:token=t;id=%01", "ca");
+    AWAIT_ERROR(loader, "other_config:private_key in table Open_vSwitch is a "
+                "PKCS #11 URI; keys in tokens cannot be used in this version");
+    set(loader, "rsa-cert", NULL, "ca");
     AWAIT_ERROR(loader, "other_config:private_key in table Open_vSwitch is "
                 "not set; \"ovs-vsctl set Open_vSwitch . "
                 "other_config:private_key=FILE\"");
@@ -259,6 +293,18 @@ test_bad_contents(void)
         .cn = "x", .san = "DNS:x", .key = rsa,
         .issuer = ca, .issuer_key = ca_key, .from_days = -2, .to_days = -1,
     });
+    X509 *early = pki_make_cert(&(struct pki_spec) {
+        .cn = "x", .san = "DNS:x", .key = rsa,
+        .issuer = ca, .issuer_key = ca_key, .from_days = 1, .to_days = 2,
+    });
+    X509 *unsigning = pki_make_cert(&(struct pki_spec) {
+        .cn = "x", .san = "DNS:x", .key = rsa, .usage = "keyEncipherment",
+        .issuer = ca, .issuer_key = ca_key,
+    });
+    X509 *other = pki_make_cert(&(struct pki_spec) {
+        .cn = "x", .san = "DNS:y", .key = rsa,
+        .issuer = ca, .issuer_key = ca_key,
+    });
     X509 *nameless = pki_make_cert(&(struct pki_spec) {
         .cn = "x", .key = rsa, .issuer = ca, .issuer_key = ca_key,
     });
@@ -267,26 +313,44 @@ test_bad_contents(void)
     AWAIT_ERROR(loader, "ec-key: the private key does not belong to "
                 "certificate rsa-cert");
     write_cert("foreign-ca", old_ca, NULL);
-    credentials_loader_set(loader, "rsa-cert", "rsa-key", "foreign-ca");
+    set(loader, "rsa-cert", "rsa-key", "foreign-ca");
     AWAIT_ERROR(loader, "rsa-cert: no CA in foreign-ca has issued it");
-    credentials_loader_set(loader, "rsa-cert", "rsa-key", "rsa-cert");
+    set(loader, "rsa-cert", "rsa-key", "rsa-cert");
     AWAIT_ERROR(loader, "rsa-cert: certificate 1 in it, \"rsa\", is not a "
                 "CA's");
     write_cert("expired", expired, NULL);
-    credentials_loader_set(loader, "expired", "rsa-key", "ca");
+    set(loader, "expired", "rsa-key", "ca");
     AWAIT_ERROR(loader, "expired: the certificate expired at ");
+    write_cert("early", early, NULL);
+    set(loader, "early", "rsa-key", "ca");
+    AWAIT_ERROR(loader, "early: the certificate is not valid before ");
+    write_cert("unsigning", unsigning, NULL);
+    set(loader, "unsigning", "rsa-key", "ca");
+    AWAIT_ERROR(loader, "unsigning: the certificate's keyUsage has no "
+                "digitalSignature");
+    write_cert("other", other, NULL);
+    set(loader, "other", "rsa-key", "ca");
+    AWAIT_ERROR(loader, "other: commonName \"x\" is not a DNS name in "
+                "subjectAltName (\"y\")");
+    write_cert("disordered", ca, other);
+    set(loader, "disordered", "rsa-key", "ca");
+    AWAIT_ERROR(loader, "disordered: certificate 2 in it is this host's, by "
+                "its key; it must be the first");
     write_cert("nameless", nameless, NULL);
-    credentials_loader_set(loader, "nameless", "rsa-key", "ca");
+    set(loader, "nameless", "rsa-key", "ca");
     AWAIT_ERROR(loader, "nameless: the certificate has no DNS name");
-    credentials_loader_set(loader, "rsa-key", "rsa-key", "ca");
+    set(loader, "rsa-key", "rsa-key", "ca");
     AWAIT_ERROR(loader, "rsa-key: has a private key where a certificate is "
                 "expected");
-    credentials_loader_set(loader, "rsa-cert", "rsa-key", "rsa-key");
+    set(loader, "rsa-cert", "rsa-key", "rsa-key");
     AWAIT_ERROR(loader, "rsa-key: has a private key where a certificate is "
                 "expected");
     CHECK(!credentials_loader_get(loader));
     credentials_loader_destroy(loader);
     X509_free(expired);
+    X509_free(early);
+    X509_free(unsigning);
+    X509_free(other);
     X509_free(nameless);
 }
 
@@ -303,9 +367,9 @@ test_recovery(void)
                 "other_config:certificate, other_config:private_key and "
                 "other_config:ca_cert in table Open_vSwitch");
 
-    credentials_loader_set(loader, "rsa-cert", "rsa-key", "ca");
+    set(loader, "rsa-cert", "rsa-key", "ca");
     AWAIT_ERROR(loader, NULL);
-    credentials_loader_set(loader, "late-cert", "late-key", "ca");
+    set(loader, "late-cert", "late-key", "ca");
     AWAIT_ERROR(loader, "late-cert: there is no such file");
     c = credentials_loader_get(loader);
     CHECK_STRING(c ? c->name : NULL, "rsa");
@@ -315,12 +379,12 @@ test_recovery(void)
     c = credentials_loader_get(loader);
     CHECK_STRING(c ? c->name : NULL, "late");
 
-    credentials_loader_set(loader, NULL, NULL, NULL);
+    set(loader, NULL, NULL, NULL);
     CHECK(!credentials_loader_get(loader));
     AWAIT_ERROR(loader, "this host has no certificate");
 
     /* Peers whose certificates are known need no CA. */
-    credentials_loader_set(loader, "rsa-cert", "rsa-key", NULL);
+    set(loader, "rsa-cert", "rsa-key", NULL);
     AWAIT_ERROR(loader, NULL);
     c = credentials_loader_get(loader);
     CHECK(c && !c->cas.n);
@@ -338,12 +402,259 @@ test_overtaken(void)
         credentials_loader_wait(loader);
         poll_block();
     }
-    credentials_loader_set(loader, "nowhere", "rsa-key", "ca");
+    set(loader, "nowhere", "rsa-key", "ca");
     credentials_loader_run(loader);
     CHECK(!credentials_loader_get(loader));
     AWAIT_ERROR(loader, "nowhere: there is no such file");
     CHECK(!credentials_loader_get(loader));
     credentials_loader_destroy(loader);
+}
+
+static const char *
+name_of(const struct credentials_loader *loader)
+{
+    const struct credentials *c = credentials_loader_get(loader);
+
+    return c ? c->name : NULL;
+}
+
+/* Runs 'loader' until its credentials are those of 'name', without errors on
+ * the way. */
+static void
+await_name(struct credentials_loader *loader, const char *name,
+           const char *where)
+{
+    long long int deadline = time_msec() + 10000;
+
+    for (;;) {
+        credentials_loader_run(loader);
+        unit_check(!credentials_loader_get_error(loader), where, "no error");
+        if (nullable_string_is_equal(name_of(loader), name)
+            || time_msec() >= deadline) {
+            break;
+        }
+        credentials_loader_wait(loader);
+        poll_timer_wait_until(deadline);
+        poll_block();
+    }
+    unit_check_string(name_of(loader), name, where, "name");
+}
+#define AWAIT_NAME(LOADER, NAME) \
+    await_name(LOADER, NAME, OVS_SOURCE_LOCATOR)
+
+/* Runs 'command' in a shell. */
+static void
+run(const char *command)
+{
+    if (system(command)) {
+        ovs_fatal(0, "%s: failed", command);
+    }
+}
+
+/* Files replaced in each of the ways in which that is done.  Certificate and
+ * key come one after the other, and are not tried before both are there. */
+static void
+test_watch(void)
+{
+    struct credentials_loader *loader;
+
+    run("mkdir w && cp rsa-cert w/cert && cp rsa-key w/key && cp ca w/ca");
+    loader = start("w/cert", "w/key", "w/ca");
+    AWAIT_ERROR(loader, NULL);
+    CHECK_STRING(name_of(loader), "rsa");
+
+    run("cat ec-cert >w/cert && cat ec-key >w/key");
+    AWAIT_NAME(loader, "ec");
+    run("cp ed25519-cert w/c && cp ed25519-key w/k && mv w/k w/key "
+        "&& mv w/c w/cert");
+    AWAIT_NAME(loader, "ed25519");
+    run("mkdir v && cp rsa-cert v/cert && cp rsa-key v/key && cp ca v/ca "
+        "&& mv w w.old && mv v w");
+    AWAIT_NAME(loader, "rsa");
+    run("rm w/cert");
+    AWAIT_ERROR(loader, "w/cert: there is no such file");
+    CHECK_STRING(name_of(loader), "rsa");
+    run("cp rsa-cert w/cert");
+    AWAIT_ERROR(loader, NULL);
+    run("rm -r w && ln -s w.old w");
+    AWAIT_NAME(loader, "ed25519");
+    credentials_loader_destroy(loader);
+}
+
+/* As Kubernetes mounts a secret: a link that is exchanged by rename. */
+static void
+test_links(void)
+{
+    struct credentials_loader *loader;
+
+    run("mkdir -p k/..1 k/..2 && for f in cert key; do "
+        "cp rsa-$f k/..1/$f && cp ec-$f k/..2/$f || exit 1; done && "
+        "cp ca k/..1 && cp ca k/..2 && ln -s ..1 k/..data && "
+        "for f in cert key ca; do ln -s ..data/$f k/$f || exit 1; done");
+    loader = start("k/cert", "k/key", "k/ca");
+    AWAIT_ERROR(loader, NULL);
+    CHECK_STRING(name_of(loader), "rsa");
+    run("ln -s ..2 k/..tmp && mv -T k/..tmp k/..data && rm -r k/..1");
+    AWAIT_NAME(loader, "ec");
+    run("ln -sfn nowhere k/..data");
+    AWAIT_ERROR(loader, "k/cert: there is no such file");
+    CHECK_STRING(name_of(loader), "ec");
+    run("ln -sfn ..2 k/..data");
+    AWAIT_ERROR(loader, NULL);
+    credentials_loader_destroy(loader);
+}
+
+/* Returns the warnings of 'loader', one a line.  The caller frees it. */
+static char *
+warnings_of(const struct credentials_loader *loader)
+{
+    struct svec warnings;
+    char *text;
+
+    svec_clone(&warnings, credentials_loader_get_warnings(loader));
+    text = svec_join(&warnings, "\n", "");
+    svec_destroy(&warnings);
+    return text;
+}
+
+static void
+check_warnings(const struct credentials_loader *loader, const char *expected,
+               const char *where)
+{
+    char *text = warnings_of(loader);
+    bool ok = *expected ? strstr(text, expected) != NULL : !*text;
+
+    unit_check(ok, where, expected);
+    if (!ok) {
+        fprintf(stderr, "  got: %s\n", text);
+    }
+    free(text);
+}
+#define CHECK_WARNINGS(LOADER, EXPECTED) \
+    check_warnings(LOADER, EXPECTED, OVS_SOURCE_LOCATOR)
+
+/* Has 'loader' read the credentials of "rsa" with 'key' = 'value'. */
+static void
+set_more(struct credentials_loader *loader, const char *key,
+         const char *value)
+{
+    struct smap config = SMAP_INITIALIZER(&config);
+
+    smap_add(&config, "certificate", "rsa-cert");
+    smap_add(&config, "private_key", "rsa-key");
+    smap_add(&config, "ca_cert", "ca");
+    smap_add(&config, key, value);
+    credentials_loader_set(loader, &config);
+    smap_destroy(&config);
+}
+
+static void
+test_expiry(void)
+{
+    struct credentials_loader *loader = start("rsa-cert", "rsa-key", "ca");
+    struct svec warnings = SVEC_EMPTY_INITIALIZER;
+    struct credentials *c;
+
+    AWAIT_ERROR(loader, NULL);
+    CHECK_WARNINGS(loader, "");
+    set_more(loader, "ipsec_expiry_warning", "2");
+    CHECK_WARNINGS(loader, "rsa-cert: certificate \"rsa\" expires at 2");
+    CHECK_WARNINGS(loader, "ca: CA certificate \"Root\" expires at 2");
+    set_more(loader, "ipsec_expiry_warning", "soon");
+    CHECK_WARNINGS(loader, "other_config:ipsec_expiry_warning in table "
+                   "Open_vSwitch is not a number of days; it is taken as 30");
+    CHECK_WARNINGS(loader, "rsa-cert: certificate \"rsa\" expires at 2");
+
+    c = credentials_loader_get(loader);
+    CHECK(credentials_add_expiring(c, c->not_after - 3 * 86400, 2, &warnings)
+          == c->not_after - 2 * 86400);
+    CHECK(!warnings.n);
+    CHECK(credentials_add_expiring(c, c->not_after - 86400, 2, &warnings)
+          >= c->not_after - 1);
+    CHECK(warnings.n == 2 && strstr(warnings.names[0], ", in 1 day: "));
+    svec_clear(&warnings);
+    credentials_add_expiring(c, c->not_after + 1, 0, &warnings);
+    CHECK(warnings.n && strstr(warnings.names[0],
+                               "rsa-cert: certificate \"rsa\" expired at 2"));
+    svec_destroy(&warnings);
+    credentials_loader_destroy(loader);
+}
+
+/* Returns "rsa" with the CRLs in 'crls'.  The error on the way tells the
+ * answer from the one before. */
+static struct credentials *
+read_with(struct credentials_loader *loader, const char *crls)
+{
+    set_more(loader, "ipsec_crl", "missing");
+    AWAIT_ERROR(loader, "missing: ");
+    set_more(loader, "ipsec_crl", crls);
+    AWAIT_ERROR(loader, NULL);
+    return credentials_ref(credentials_loader_get(loader));
+}
+
+static void
+test_crls(void)
+{
+    X509 *gone = pki_make_cert(&(struct pki_spec) {
+        .cn = "gone", .san = "DNS:gone", .key = ec,
+        .issuer = ca, .issuer_key = ca_key,
+    });
+    char *none = pki_crl_pem(ca, ca_key, NULL, 60);
+    char *later = pki_crl_pem(ca, ca_key, NULL, 61);
+    char *one = pki_crl_pem(ca, ca_key, gone, 60);
+    char *foreign = pki_crl_pem(old_ca, ec, NULL, 60);
+    struct credentials_loader *loader = start("rsa-cert", "rsa-key", "ca");
+    struct credentials *first, *second, *third;
+
+    AWAIT_ERROR(loader, NULL);
+    run("mkdir crls");
+    write_file("crls/a", none, NULL);
+    first = read_with(loader, "crls");
+    CHECK(first->crls.n == 1 && !first->revoked.n);
+    CHECK(!credentials_epoch(first));
+
+    /* Another date is no reason to authenticate anew, a serial number is. */
+    write_file("crl2", later, NULL);
+    second = read_with(loader, "crl2");
+    CHECK_STRING(second->digest, first->digest);
+    CHECK(!credentials_equals(first, second));
+    write_file("crl3.pem", one, NULL);
+    third = read_with(loader, "crl3.pem");
+    CHECK(strcmp(third->digest, first->digest));
+    CHECK(third->revoked.n == 1 && credentials_epoch(third));
+    CHECK(credentials_withdraws(third, first));
+    CHECK(!credentials_withdraws(first, third));
+
+    write_file("crls/b", foreign, NULL);
+    credentials_unref(read_with(loader, "crls"));
+    CHECK_WARNINGS(loader, "crls/b: CRL of \"Old root\": no CA in ca has "
+                   "issued it, so it is not used");
+    write_file("crls/b", "x", NULL);
+    AWAIT_ERROR(loader, "crls/b: has no CRL in it, neither in PEM nor in DER");
+    set_more(loader, "ipsec_crl", "nowhere");
+    AWAIT_ERROR(loader, "nowhere: CRLs cannot be read: No such file");
+    set_more(loader, "ipsec_crl_policy", "harsh");
+    AWAIT_ERROR(loader, "other_config:ipsec_crl_policy=\"harsh\" in table "
+                "Open_vSwitch is none of strict, ifuri and relaxed");
+
+    /* Beside the CA, by their names. */
+    CHECK(!rename("crl3.pem", "my-crl.pem"));
+    set_more(loader, "ipsec_crl_policy", "strict");
+    AWAIT_ERROR(loader, NULL);
+    CHECK(credentials_loader_get(loader)->revoked.n == 1);
+    CHECK_STRING(credentials_loader_get(loader)->revocation, "strict");
+    CHECK(credentials_withdraws(credentials_loader_get(loader), third));
+    CHECK(!remove("my-crl.pem"));
+
+    credentials_unref(first);
+    credentials_unref(second);
+    credentials_unref(third);
+    credentials_loader_destroy(loader);
+    X509_free(gone);
+    free(none);
+    free(later);
+    free(one);
+    free(foreign);
 }
 
 /* A key that everybody can read is warned about and used. */
@@ -393,6 +704,10 @@ unit_credentials(void)
     test_bad_contents();
     test_recovery();
     test_overtaken();
+    test_watch();
+    test_links();
+    test_expiry();
+    test_crls();
     test_open_key();
 
     X509_free(ca);

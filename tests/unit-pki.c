@@ -60,6 +60,15 @@ set_validity(X509 *cert, int from, int to)
     X509_gmtime_adj(X509_getm_notAfter(cert), set ? to * 86400L : 86400L);
 }
 
+static const EVP_MD *
+digest_for(EVP_PKEY *signer)
+{
+    int type = EVP_PKEY_base_id(signer);
+
+    return (type == EVP_PKEY_ED25519 || type == EVP_PKEY_ED448
+            ? NULL : EVP_sha256());
+}
+
 /* Returns a new certificate as 'spec' says. */
 X509 *
 pki_make_cert(const struct pki_spec *spec)
@@ -67,7 +76,6 @@ pki_make_cert(const struct pki_spec *spec)
     EVP_PKEY *signer = spec->issuer ? spec->issuer_key : spec->key;
     X509 *cert = X509_new();
     X509 *issuer = spec->issuer ? spec->issuer : cert;
-    int type = EVP_PKEY_base_id(signer);
     static int serial = 1;
 
     X509_set_version(cert, X509_VERSION_3);
@@ -86,9 +94,10 @@ pki_make_cert(const struct pki_spec *spec)
     if (spec->san) {
         add_extension(cert, issuer, NID_subject_alt_name, spec->san);
     }
-    must(X509_sign(cert, signer,
-                   (type == EVP_PKEY_ED25519 || type == EVP_PKEY_ED448
-                    ? NULL : EVP_sha256())), "sign");
+    if (spec->usage) {
+        add_extension(cert, issuer, NID_key_usage, spec->usage);
+    }
+    must(X509_sign(cert, signer, digest_for(signer)), "sign");
     return cert;
 }
 
@@ -135,4 +144,41 @@ pki_key_pem(EVP_PKEY *key, const char *passphrase)
              passphrase ? strlen(passphrase) : 0, NULL, NULL)
          : PEM_write_bio_PrivateKey_traditional(bio, key, NULL, NULL, 0,
                                                 NULL, NULL)));
+}
+
+static void
+add_revoked(X509_CRL *crl, X509 *cert)
+{
+    X509_REVOKED *revoked = X509_REVOKED_new();
+    ASN1_TIME *now = X509_gmtime_adj(NULL, 0);
+
+    X509_REVOKED_set_serialNumber(revoked, X509_get_serialNumber(cert));
+    X509_REVOKED_set_revocationDate(revoked, now);
+    must(X509_CRL_add0_revoked(crl, revoked), "revoke");
+    ASN1_TIME_free(now);
+}
+
+/* A CRL of 'issuer' in which 'revoked' is, if not null, for 'days'. */
+char *
+pki_crl_pem(X509 *issuer, EVP_PKEY *issuer_key, X509 *revoked, int days)
+{
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *now = X509_gmtime_adj(NULL, 0);
+    ASN1_TIME *end = X509_gmtime_adj(NULL, days * 86400L);
+    BIO *bio = BIO_new(BIO_s_mem());
+
+    X509_CRL_set_version(crl, X509_CRL_VERSION_2);
+    X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer));
+    X509_CRL_set1_lastUpdate(crl, now);
+    X509_CRL_set1_nextUpdate(crl, end);
+    if (revoked) {
+        add_revoked(crl, revoked);
+    }
+    must(X509_CRL_sign(crl, issuer_key, digest_for(issuer_key)), "sign");
+    ASN1_TIME_free(now);
+    ASN1_TIME_free(end);
+
+    char *pem = take_text(bio, PEM_write_bio_X509_CRL(bio, crl));
+    X509_CRL_free(crl);
+    return pem;
 }

@@ -19,6 +19,7 @@ struct pki_spec {
     X509 *issuer;               /* Null: itself. */
     EVP_PKEY *issuer_key;
     bool ca;
+    const char *usage;          /* keyUsage as in openssl.cnf, or null. */
     int from_days, to_days;     /* Validity, from now; 0, 0: now to 1 day. */
 };
 
@@ -28,5 +29,6 @@ X509 *pki_make_cert(const struct pki_spec *);
 /* PEM, for the caller to free. */
 char *pki_cert_pem(X509 *);
 char *pki_key_pem(EVP_PKEY *, const char *passphrase);
+char *pki_crl_pem(X509 *issuer, EVP_PKEY *issuer_key, X509 *revoked, int days);
 
 #endif /* unit-pki.h */

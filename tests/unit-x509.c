@@ -11,6 +11,7 @@
 #include <string.h>
 #include <openssl/x509v3.h>
 
+#include "svec.h"
 #include "unit.h"
 #include "unit-pki.h"
 
@@ -75,13 +76,14 @@ test_read_certs(void)
     CHECK_IN(read_certs(cut, &n), "C: certificate 1 in it is damaged (");
     CHECK_ERROR(read_certs("", &n), "C: the file is empty");
     CHECK_ERROR(read_certs("hello\n", &n),
-                "C: has no certificate in PEM format in it; \"openssl x509 "
-                "-in C -noout -text\" must show one");
+                "C: has no certificate in it, neither in PEM nor in DER; "
+                "\"openssl x509 -in C -noout -text\" must show one");
     CHECK_ERROR(read_certs(key, &n),
                 "C: has a private key where a certificate is expected");
     CHECK_ERROR(x509_read_certs("C", "\x30\x82\0\0", 4, &certs),
-                "C: is in DER instead of PEM; convert it with \"openssl x509 "
-                "-inform DER -in C -out FILE\"");
+                "C: looks like DER, but there is no certificate in it, or a "
+                "damaged one; \"openssl x509 -inform DER -in C -noout -text\" "
+                "must show it");
     CHECK(!certs);
     free(pem);
     free(key);
@@ -151,8 +153,8 @@ test_read_key(void)
                 "K: has a certificate where a private key is expected");
     CHECK_ERROR(read_key(""), "K: the file is empty");
     CHECK_ERROR(read_key("x"),
-                "K: has no private key in PEM format in it; \"openssl pkey "
-                "-in K -noout -text\" must show one");
+                "K: has no private key in it, neither in PEM nor in DER; "
+                "\"openssl pkey -in K -noout -text\" must show one");
     CHECK_IN(read_key("-----BEGIN PRIVATE KEY-----\nAAAA\n"
                       "-----END PRIVATE KEY-----\n"),
              "K: the private key is damaged (");
@@ -251,24 +253,10 @@ test_validity(void)
     CHECK_ERROR(x509_check_validity("C", cert, end - 86400), NULL);
     CHECK_IN(x509_check_validity("C", cert, end + 1),
              "C: the certificate expired at 2");
-    CHECK_IN(x509_check_validity("C", cert, end + 1), " UTC; replace it");
+    CHECK_IN(x509_check_validity("C", cert, end + 1),
+             " UTC; replace it; see \"openssl x509 -in C -noout -dates\"");
     CHECK_IN(x509_check_validity("C", cert, end - 86401),
              "C: the certificate is not valid before 2");
-    X509_free(cert);
-}
-
-static void
-test_key(void)
-{
-    X509 *cert = pki_make_cert(&(struct pki_spec) { .key = node_key });
-
-    CHECK_ERROR(x509_check_key("C", cert, "K", node_key), NULL);
-    CHECK_ERROR(x509_check_key("C", cert, "K", ca_key),
-                "K: the private key does not belong to certificate C; "
-                "\"openssl pkey -in K -pubout\" and \"openssl x509 -in C "
-                "-noout -pubkey\" must show the same");
-    CHECK_IN(x509_check_key("C", cert, "K", other_key),
-             "K: the private key does not belong to certificate C");
     X509_free(cert);
 }
 
@@ -284,6 +272,133 @@ stack(X509 *a, X509 *b)
         sk_X509_push(certs, b);
     }
     return certs;
+}
+
+static char *
+check_key(X509 *first, X509 *second, EVP_PKEY *key)
+{
+    STACK_OF(X509) *certs = stack(first, second);
+    char *error = x509_check_key("C", certs, "K", key);
+
+    sk_X509_free(certs);
+    return error;
+}
+
+static void
+test_key(void)
+{
+    X509 *cert = pki_make_cert(&(struct pki_spec) { .key = node_key });
+
+    CHECK_ERROR(check_key(cert, ca, node_key), NULL);
+    CHECK_ERROR(check_key(cert, NULL, ca_key),
+                "K: the private key does not belong to certificate C; "
+                "\"openssl pkey -in K -pubout\" and \"openssl x509 -in C "
+                "-noout -pubkey\" must show the same");
+    CHECK_IN(check_key(cert, ca, other_key),
+             "K: the private key does not belong to certificate C");
+    CHECK_ERROR(check_key(ca, cert, node_key),
+                "C: certificate 2 in it is this host's, by its key; it must "
+                "be the first, and those of CAs follow; \"openssl storeutl "
+                "-noout -text -certs C\" shows them");
+    X509_free(cert);
+}
+
+static char *
+check_usage(const char *usage)
+{
+    X509 *cert = pki_make_cert(&(struct pki_spec) {
+        .cn = "n", .key = node_key, .usage = usage,
+    });
+    char *error = x509_check_usage("C", cert);
+
+    X509_free(cert);
+    return error;
+}
+
+static void
+test_usage(void)
+{
+    CHECK_ERROR(check_usage(NULL), NULL);
+    CHECK_ERROR(check_usage("digitalSignature"), NULL);
+    CHECK_ERROR(check_usage("nonRepudiation,keyEncipherment"), NULL);
+    CHECK_ERROR(check_usage("keyEncipherment"),
+                "C: the certificate's keyUsage has no digitalSignature, so it "
+                "cannot be used for IKE; see \"openssl x509 -in C -noout -ext "
+                "keyUsage\", make a new one with \"ovs-pki\"");
+}
+
+static void
+test_der(void)
+{
+    unsigned char *der = NULL;
+    int size = i2d_X509(ca, &der);
+    STACK_OF(X509) *certs;
+    EVP_PKEY *key;
+
+    CHECK_ERROR(x509_read_certs("C", der, size, &certs), NULL);
+    CHECK(sk_X509_num(certs) == 1
+          && !X509_cmp(sk_X509_value(certs, 0), ca));
+    x509_free_certs(certs);
+    CHECK_IN(x509_read_certs("C", der, size - 1, &certs),
+             "C: looks like DER, but there is no certificate in it");
+    OPENSSL_free(der);
+
+    der = NULL;
+    size = i2d_PrivateKey(node_key, &der);
+    CHECK_ERROR(x509_read_key("K", der, size, &key), NULL);
+    CHECK(EVP_PKEY_eq(key, node_key) == 1);
+    EVP_PKEY_free(key);
+    OPENSSL_free(der);
+}
+
+static void
+test_crl(void)
+{
+    X509 *leaf = pki_make_cert(&(struct pki_spec) {
+        .cn = "n", .key = node_key, .issuer = ca, .issuer_key = ca_key,
+    });
+    char *crl_pem = pki_crl_pem(ca, ca_key, leaf, 2);
+    char *forged_pem = pki_crl_pem(ca, other_key, NULL, 2);
+    char *serial = x509_cert_serial(leaf);
+    struct svec revoked = SVEC_EMPTY_INITIALIZER;
+    STACK_OF(X509) *cas = stack(ca, NULL);
+    STACK_OF(X509) *others = stack(leaf, NULL);
+    STACK_OF(X509_CRL) *crls;
+    X509_CRL *crl;
+    bool ours;
+
+    CHECK_ERROR(x509_read_crls("L", crl_pem, strlen(crl_pem), &crls), NULL);
+    CHECK(sk_X509_CRL_num(crls) == 1);
+    crl = sk_X509_CRL_value(crls, 0);
+    CHECK_ERROR(x509_check_crl("L", crl, "CA", cas, &ours), NULL);
+    CHECK(ours);
+    CHECK_ERROR(x509_check_crl("L", crl, "CA", others, &ours), NULL);
+    CHECK(!ours);
+    CHECK(x509_crl_ends(crl) > time(NULL) + 86400);
+    x509_crl_add_revoked(crl, &revoked);
+    CHECK(revoked.n == 1);
+    CHECK_STRING(revoked.n ? revoked.names[0] : NULL, serial);
+    x509_free_crls(crls);
+
+    CHECK_ERROR(x509_read_crls("L", forged_pem, strlen(forged_pem), &crls),
+                NULL);
+    CHECK_ERROR(x509_check_crl("L", sk_X509_CRL_value(crls, 0), "CA", cas,
+                               &ours),
+                "L: the CA of that name in CA did not sign the CRL; "
+                "\"openssl crl -in L -noout -CAfile CA\" must verify it");
+    CHECK(!ours);
+    x509_free_crls(crls);
+    CHECK_ERROR(x509_read_crls("L", "x", 1, &crls),
+                "L: has no CRL in it, neither in PEM nor in DER; \"openssl "
+                "crl -in L -noout -text\" must show one");
+
+    svec_destroy(&revoked);
+    sk_X509_free(cas);
+    sk_X509_free(others);
+    free(crl_pem);
+    free(forged_pem);
+    free(serial);
+    X509_free(leaf);
 }
 
 static char *
@@ -373,6 +488,9 @@ unit_x509(void)
     test_name_with_null();
     test_validity();
     test_key();
+    test_usage();
+    test_der();
+    test_crl();
     test_chain();
     X509_free(ca);
     EVP_PKEY_free(ca_key);
