@@ -23,6 +23,7 @@ TESTSUITE_AT = \
 	tests/ovn-northd.at \
 	tests/ovn-controller.at \
 	tests/ovn-ssl.at \
+	tests/ovn-cluster.at \
 	tests/ovn-differential.at \
 	tests/ovs-pki.at
 
