@@ -73,7 +73,8 @@ void strongswan_sync_handle(struct strongswan *, struct strongswan_msg *);
 bool strongswan_look(struct ike *);
 bool strongswan_had_sa(const struct ike *, const struct peer *);
 void strongswan_look_run(struct strongswan *);
-void strongswan_look_handle(struct strongswan *, const struct strongswan_msg *);
+void strongswan_look_handle(struct strongswan *,
+                            const struct strongswan_msg *);
 void strongswan_look_reset(struct strongswan *);
 
 /* strongswan-creds.c. */

@@ -424,8 +424,8 @@ watch_ports(struct monitor *m)
     ovsdb_idl_condition_destroy(&condition);
 }
 
-/* Notes that 'row', which asks for no encryption, is in clear, unless it is cut
- * off or weakens the guard, which is told apart. */
+/* Notes that 'row', which asks for no encryption, is in clear, unless it is
+ * cut off or weakens the guard, which is told apart. */
 static void
 note_in_clear(struct monitor *m, const struct ovsrec_interface *row,
               const struct shash *old)

@@ -217,7 +217,8 @@ parse_options(int argc, char *argv[], struct options *options)
     free(short_options);
 
     if (argc - optind > 1) {
-        ovs_fatal(0, "at most one DATABASE can be given; use --help for usage");
+        ovs_fatal(0, "at most one DATABASE can be given; "
+                  "use --help for usage");
     }
     options->database = (argc > optind
                          ? xstrdup(argv[optind])

@@ -77,7 +77,7 @@ put_settings(struct section *section, const struct tunnel_options *options,
 /* How much later than it should be replaced an IKE_SA ends.  What a CA has
  * revoked is no part of a connection for charon, which would go on with the
  * IKE_SA that it has.  But whoever has been authenticated must be so again, so
- * this time, on which nothing depends, is another one after each revocation. */
+ * this time, on which nothing depends, is another after each revocation. */
 static void
 put_over_time(struct section *conn, const struct peer *peer)
 {

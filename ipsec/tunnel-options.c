@@ -647,7 +647,8 @@ static void
 work_out_limit(struct parser *p, const struct limit *l)
 {
     bool by_margin = (p->name[l->life] || p->name[l->margin]
-                      || (p->name[M_REKEY_FUZZ] && l->max_margin < UINT64_MAX));
+                      || (p->name[M_REKEY_FUZZ]
+                          && l->max_margin < UINT64_MAX));
     uint64_t rekey = (p->name[l->rekey] ? p->number[l->rekey]
                       : l->default_rekey);
     uint64_t life = p->name[l->life] ? p->number[l->life] : 0;

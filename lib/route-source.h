@@ -5,8 +5,8 @@
 #define ROUTE_SOURCE_H 1
 
 /* Which of this host's addresses and interfaces the kernel uses towards
- * another host, and when that may have changed.  'monitor' asks for tunnels without a
- * local_ip.  The main loop calls run and wait. */
+ * another host, and when that may have changed.  'monitor' asks for tunnels
+ * without a local_ip.  The main loop calls run and wait. */
 
 #include <netinet/in.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
  *
  * For a chassis, it works out what tunnels there should be, ticks off those
  * that are there, adds what is missing and removes what is left.  All that
- * comes from the southbound database was written by other hosts: chassis names and
- * addresses are checked before they become names, options or addresses
+ * comes from the southbound database was written by other hosts: chassis names
+ * and addresses are checked before they become names, options or addresses
  * here. */
 
 #include <config.h>
@@ -227,8 +227,8 @@ is_affirmative(const char *value)
     return !strcasecmp(value, "true") || !strcasecmp(value, "yes");
 }
 
-/* Fills 'options' with those of the IKE daemon, from SB_Global:options.  Two of
- * them exist only as "yes", whatever else they are set to. */
+/* Fills 'options' with those of the IKE daemon, from SB_Global:options.  Two
+ * of them exist only as "yes", whatever else they are set to. */
 static void
 add_ipsec_options(const struct sbrec_sb_global *sb_global,
                   struct smap *options)

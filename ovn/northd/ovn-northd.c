@@ -52,8 +52,8 @@ struct northd {
     bool exiting;
 };
 
-#define REFUSAL_HINT "connect it by a Connection row without a role, or by a " \
-                     "unix socket"
+#define REFUSAL_HINT "connect it by a Connection row without a role, or by " \
+                     "a unix socket"
 
 static const struct ovn_db_column nb_columns[] = {
     {&nbrec_nb_global_col_ipsec, false},
