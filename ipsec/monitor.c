@@ -920,7 +920,8 @@ monitor_run(struct monitor *m)
         update_credentials(m);
         credentials_loader_run(m->credentials);
         remote_certs_run(m->remote_certs);
-        m->refresh |= protection_run(m->protection) | check_transition(m);
+        m->refresh |= protection_run(m->protection);
+        m->refresh |= check_transition(m);
         if (inputs_changed(m)) {
             run_pass(m);
         }
