@@ -111,7 +111,7 @@ static void
 test_json(void)
 {
     static const char *const texts[] = {
-        "", "tun0", "\"\\{}", "\033[2J\r\n\177", "\xc2\x9b" "31m",
+        "", "tun0", "\"\\{}", "\033[2J\r\n\177", ("\xc2\x9b" "31m"),
         "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x94\x92 \xf4\x8f\xbf\xbf",
     };
 
