@@ -507,8 +507,8 @@ guard_remember_more(struct guard *guard)
         size_t n = guard->n_rules + guard->n_stored;
         struct guard_rule *all = xcalloc(n, sizeof *all);
 
-        if (n) {
-            memcpy(all, guard->rules, guard->n_rules * sizeof *all);
+        memcpy(all, guard->rules, guard->n_rules * sizeof *all);
+        if (guard->n_stored) {
             memcpy(all + guard->n_rules, guard->stored,
                    guard->n_stored * sizeof *all);
         }
