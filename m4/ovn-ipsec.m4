@@ -83,6 +83,7 @@ AC_DEFUN([OVN_IPSEC_CFLAGS], [
   AS_IF([test "x$enable_Werror" = xyes],
         [WARNING_CFLAGS="$WARNING_CFLAGS -Werror"])
 
+  AC_SUBST([enable_asan])
   AS_IF([test "x$enable_asan" = xyes],
     [HARDEN_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
      HARDEN_LDFLAGS="-fsanitize=address,undefined"
