@@ -117,8 +117,14 @@ set_common_option(int c, const struct ovn_daemon_options *options)
     case 'p':
         private_key = optarg;
         break;
+    case OPT_PEER_CA_CERT:
+        stream_ssl_set_peer_ca_cert_file(optarg);
+        break;
     case 'c':
         certificate = optarg;
+        break;
+    case OPT_SSL_CIPHERS:
+        stream_ssl_set_ciphers(optarg);
         break;
     case 'C':
         ca_cert = optarg;
@@ -126,12 +132,6 @@ set_common_option(int c, const struct ovn_daemon_options *options)
         break;
     case OPT_SSL_PROTOCOLS:
         stream_ssl_set_protocols(optarg);
-        break;
-    case OPT_SSL_CIPHERS:
-        stream_ssl_set_ciphers(optarg);
-        break;
-    case OPT_PEER_CA_CERT:
-        stream_ssl_set_peer_ca_cert_file(optarg);
         break;
     case 'h':
         usage(options);
