@@ -105,33 +105,35 @@ set_log_file_in_logdir(const char *arg)
 static void
 set_common_option(int c, const struct ovn_daemon_options *options)
 {
+    const char *argument = optarg;
+
     switch (c) {
     case OPT_UNIXCTL:
         free(unixctl_path);
-        unixctl_path = xstrdup(optarg);
+        unixctl_path = xstrdup(argument);
         break;
     case OPT_BOOTSTRAP_CA_CERT:
-        ca_cert = optarg;
+        ca_cert = argument;
         bootstrap_ca_cert = true;
         break;
     case 'p':
-        private_key = optarg;
+        private_key = argument;
         break;
     case OPT_PEER_CA_CERT:
-        stream_ssl_set_peer_ca_cert_file(optarg);
+        stream_ssl_set_peer_ca_cert_file(argument);
         break;
     case 'c':
-        certificate = optarg;
+        certificate = argument;
         break;
     case OPT_SSL_CIPHERS:
-        stream_ssl_set_ciphers(optarg);
+        stream_ssl_set_ciphers(argument);
         break;
     case 'C':
-        ca_cert = optarg;
+        ca_cert = argument;
         bootstrap_ca_cert = false;
         break;
     case OPT_SSL_PROTOCOLS:
-        stream_ssl_set_protocols(optarg);
+        stream_ssl_set_protocols(argument);
         break;
     case 'h':
         usage(options);
