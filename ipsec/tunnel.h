@@ -46,8 +46,8 @@ struct tunnel_type {
     const char *name;           /* Interface type. */
     uint8_t proto;              /* IPPROTO_*. */
     uint16_t port;              /* Default destination port, 0 if none. */
-    bool needs_local;           /* Linux looks for its policy before it has
-                                 * chosen the packet's source. */
+    bool late_source;           /* Linux looks for its policy before it has a
+                                 * source address, so no SA matches. */
 };
 
 struct tunnel {

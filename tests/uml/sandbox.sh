@@ -331,10 +331,6 @@ link_end () {
     none) ;;
     *) complain "no authentication '$_auth'"; return 1 ;;
     esac
-    # The kernel wants to be told the source of these.
-    case $_type in
-    ip6*) set -- "$@" "local_ip=\\\"$(underlay "$_here" "$_family")\\\"" ;;
-    esac
     _tunnel=$(tunnel_args "tun$_link" "$_type" \
                           "$(underlay "$_there" "$_family")" "$@")
     on "$_here" sh -exc "
