@@ -36,6 +36,7 @@
 #include "status-json.h"
 #include "status-text.h"
 #include "status.h"
+#include "xfrm-stat.h"
 
 VLOG_DEFINE_THIS_MODULE(control);
 
@@ -234,17 +235,20 @@ static void
 cmd_health(struct unixctl_conn *conn, int argc OVS_UNUSED,
            const char *argv[] OVS_UNUSED, void *control)
 {
+    struct ds troubles = DS_EMPTY_INITIALIZER;
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    ds_put_cstr(&ds, "degraded\n");
-    size_t empty = ds.length;
-    put_troubles(control, &ds);
-    if (ds.length > empty) {
+    put_troubles(control, &troubles);
+    ds_put_format(&ds, "%s\n%s", troubles.length ? "degraded" : "ok",
+                  ds_cstr(&troubles));
+    xfrm_stat_format(&ds);
+    if (troubles.length) {
         unixctl_command_reply_error(conn, ds_cstr(&ds));
     } else {
-        unixctl_command_reply(conn, "ok");
+        unixctl_command_reply(conn, ds_cstr(&ds));
     }
     ds_destroy(&ds);
+    ds_destroy(&troubles);
 }
 
 /* `ipsec/apply-status`. */

@@ -22,6 +22,7 @@
 #include "json-ascii.h"
 #include "status.h"
 #include "tunnel.h"
+#include "xfrm-stat.h"
 
 static void
 put_string(struct json *object, const char *name, const char *value)
@@ -180,6 +181,24 @@ certificate_to_json(const struct status *status)
 }
 
 static struct json *
+counters_to_json(void)
+{
+    struct json *array = json_array_create_empty();
+    struct xfrm_stat stats[XFRM_STAT_MAX];
+    size_t n = xfrm_stat_get(stats);
+
+    for (size_t i = 0; i < n; i++) {
+        struct json *json = json_object_create();
+
+        put_string(json, "name", stats[i].name);
+        put_string(json, "words", stats[i].words);
+        put_integer(json, "count", stats[i].count);
+        json_array_add(array, json);
+    }
+    return array;
+}
+
+static struct json *
 host_to_json(const struct status *status)
 {
     struct json *held = json_array_create_empty();
@@ -199,6 +218,7 @@ host_to_json(const struct status *status)
         json_array_add(held, json_string_create_safe(address));
     }
     json_object_put(json, "held", held);
+    json_object_put(json, "kernel_counters", counters_to_json());
     return json;
 }
 

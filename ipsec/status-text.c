@@ -33,6 +33,7 @@
 #include "tunnel.h"
 #include "tunnel-options.h"
 #include "xfrm-format.h"
+#include "xfrm-stat.h"
 
 /* How many tunnels status_text_down() names. */
 #define MAX_DOWN 20
@@ -298,6 +299,8 @@ put_host(const struct status *status, struct ds *ds)
         ds_put_format(ds, "Kernel: cannot list its policies and SAs: %s\n",
                       ovs_strerror(status->kernel.error));
     }
+    ds_put_cstr(ds, "Kernel counters since the start:\n");
+    xfrm_stat_format(ds);
     SSET_FOR_EACH (address, status->held) {
         ds_put_format(ds, "held: traffic to %s, no encrypted tunnel has that "
                       "address\n", address);

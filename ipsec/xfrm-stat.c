@@ -126,7 +126,7 @@ xfrm_stat_get(struct xfrm_stat stats[XFRM_STAT_MAX])
     return n;
 }
 
-/* Appends to 'ds' a line for each counter that is not 0. */
+/* Appends to 'ds' an indented line for each counter that is not 0. */
 void
 xfrm_stat_format(struct ds *ds)
 {
@@ -134,7 +134,7 @@ xfrm_stat_format(struct ds *ds)
     size_t n = xfrm_stat_get(stats);
 
     for (size_t i = 0; i < n; i++) {
-        ds_put_format(ds, "%"PRIu64" %s on this host, of anybody (%s)\n",
+        ds_put_format(ds, "  %"PRIu64" %s on this host, of anybody (%s)\n",
                       stats[i].count, stats[i].words, stats[i].name);
     }
 }

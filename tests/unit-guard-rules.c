@@ -330,8 +330,8 @@ test_stat(void)
     xfrm_stat_start();
     check_stat_text("");
     CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
-    check_stat_text("3 incoming packets dropped by block policies on this "
-                    "host, of anybody (XfrmInPolBlock)\n");
+    check_stat_text("  3 incoming packets dropped by block policies on "
+                    "this host, of anybody (XfrmInPolBlock)\n");
     guard_flush(guard);
     guard_destroy(guard);
 }
