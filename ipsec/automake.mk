@@ -43,8 +43,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/ike.h \
 	ipsec/drain.c \
 	ipsec/drain.h \
-	ipsec/leak.c \
-	ipsec/leak.h \
+	ipsec/leaks.c \
+	ipsec/leaks.h \
 	ipsec/json-ascii.c \
 	ipsec/json-ascii.h \
 	ipsec/monitor.c \

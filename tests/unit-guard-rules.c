@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "bypass.h"
-#include "leak.h"
+#include "leaks.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
@@ -246,15 +246,25 @@ test_leftover(void)
 }
 
 static void
-check_leak(const struct guard *guard, int family, const char *expected)
+check_leak(struct leaks *leaks, int family, const char *expected)
 {
     struct guard_selector s = geneve(family);
     struct in6_addr here = wire_addr(HERE, family);
     struct in6_addr there = wire_addr(THERE, family);
-    char *got = leak_find(guard, &s, &here, &there);
+    char *got = leaks_find(leaks, &s, &here, &there);
 
     CHECK_STRING(got, expected);
     free(got);
+}
+
+/* 'command' changes something, which is noticed once. */
+static void
+run_leaky(struct leaks *leaks, const char *command)
+{
+    wire_run("%s", command);
+    wire_run("ip route flush cache");
+    CHECK(leaks_run(leaks));
+    CHECK(!leaks_run(leaks));
 }
 
 /* Each switch, and what it really does to packets. */
@@ -265,40 +275,45 @@ test_leak(void)
         protect_all(AF_INET), protect_all(AF_INET6),
     };
     struct guard *guard = guard_create(NULL);
+    struct leaks *leaks = leaks_create(guard);
 
     apply(guard, rules, 2);
-    check_leak(guard, AF_INET, NULL);
-    check_leak(guard, AF_INET6, NULL);
+    leaks_run(leaks);
+    check_leak(leaks, AF_INET, NULL);
+    check_leak(leaks, AF_INET6, NULL);
+    CHECK(!leaks_run(leaks));
     CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 0);
     CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 0);
 
-    wire_run("echo 1 >/proc/sys/net/ipv4/conf/unit0/disable_xfrm");
-    wire_run("ip route flush cache");
-    check_leak(guard, AF_INET, "net.ipv4.conf.unit0.disable_xfrm=1 lets "
+    run_leaky(leaks, "echo 1 >/proc/sys/net/ipv4/conf/unit0/disable_xfrm");
+    check_leak(leaks, AF_INET, "net.ipv4.conf.unit0.disable_xfrm=1 lets "
                "packets leave unencrypted: set it to 0");
     CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
-    wire_run("echo 0 >/proc/sys/net/ipv4/conf/unit0/disable_xfrm");
+    run_leaky(leaks, "echo 0 >/proc/sys/net/ipv4/conf/unit0/disable_xfrm");
+    check_leak(leaks, AF_INET, NULL);
 
-    wire_run("echo 1 >/proc/sys/net/ipv4/conf/unit0/disable_policy");
-    wire_run("ip route flush cache");
-    check_leak(guard, AF_INET, "net.ipv4.conf.unit0.disable_policy=1 lets "
+    run_leaky(leaks, "echo 1 >/proc/sys/net/ipv4/conf/unit0/disable_policy");
+    check_leak(leaks, AF_INET, "net.ipv4.conf.unit0.disable_policy=1 lets "
                "packets from outside in unencrypted: set it to 0");
     CHECK(guard_pass(THERE, AF_INET, IPPROTO_UDP, 6081) == 3);
-    wire_run("echo 0 >/proc/sys/net/ipv4/conf/unit0/disable_policy");
+    run_leaky(leaks, "echo 0 >/proc/sys/net/ipv4/conf/unit0/disable_policy");
 
-    wire_run("echo 1 >/proc/sys/net/ipv6/conf/unit0/disable_policy");
-    check_leak(guard, AF_INET6, "net.ipv6.conf.unit0.disable_policy=1 lets "
+    check_leak(leaks, AF_INET6, NULL);
+    run_leaky(leaks, "echo 1 >/proc/sys/net/ipv6/conf/unit0/disable_policy");
+    check_leak(leaks, AF_INET6, "net.ipv6.conf.unit0.disable_policy=1 lets "
                "packets from outside in unencrypted: set it to 0");
-    check_leak(guard, AF_INET, NULL);
-    wire_run("echo 0 >/proc/sys/net/ipv6/conf/unit0/disable_policy");
+    check_leak(leaks, AF_INET, NULL);
+    run_leaky(leaks, "echo 0 >/proc/sys/net/ipv6/conf/unit0/disable_policy");
 
     wire_run("ip xfrm policy add dir out dst 10.9.0.2 priority 7");
     guard_run(guard);
-    check_leak(guard, AF_INET, "an XFRM policy of somebody else lets its "
+    CHECK(leaks_run(leaks));
+    check_leak(leaks, AF_INET, "an XFRM policy of somebody else lets its "
                "packets pass unencrypted (dir out dst 10.9.0.2/32 priority "
                "7): remove it, or make it not match");
     CHECK(guard_pass(HERE, AF_INET, IPPROTO_UDP, 6081) == 3);
     wire_run("ip xfrm policy delete dir out dst 10.9.0.2");
+    leaks_destroy(leaks);
     guard_flush(guard);
     guard_destroy(guard);
     wire_run("ip xfrm state flush");
