@@ -66,7 +66,9 @@ bench-ovn: all
 .PHONY: bench-ovn
 
 clean-local:
-	rm -rf tests/pki tests/uml-modules tests/system-testsuite.dir tests/system-testsuite.log
+	rm -rf tests/pki tests/uml-modules tests/python-peer \
+		tests/system-testsuite.dir tests/system-testsuite.log \
+		tests/system-report
 	test ! -f '$(TESTSUITE)' || $(SHELL) '$(TESTSUITE)' -C tests --clean
 
 # The system tests: all of them inside one user-mode Linux, as root there.
@@ -78,35 +80,37 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-ovn.at \
 	tests/system-ipsec.at \
 	tests/system-change.at \
+	tests/system-mixed.at \
+	tests/system-rotation.at \
 	tests/system-guard.at \
-	tests/system-attacks.at
+	tests/system-attacks.at \
+	tests/system-transition.at
 EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
+	tests/uml/apt.sh \
 	tests/uml/build-modules \
 	tests/uml/chassis-init \
 	tests/uml/demo \
 	tests/uml/check-system \
+	tests/uml/make-pki \
 	tests/uml/run-suite \
 	tests/uml/sandbox.sh \
 	tests/uml/spoof.pl \
 	tests/uml/uml-init \
+	tests/uml/unpack-python-peer \
 	tests/uml/uml-run
 
 $(SYSTEM_TESTSUITE): tests/package.m4 $(SYSTEM_TESTSUITE_AT)
 	$(AM_V_GEN)$(AUTOTEST) -o $@.tmp $(srcdir)/tests/system-testsuite.at && \
 	mv $@.tmp $@
 
-# A CA, and certificates of the chassis that need one.
-tests/pki/done: utilities/ovs-pki
-	$(AM_V_GEN)rm -rf tests/pki && $(MKDIR_P) tests/pki && cd tests/pki && \
-	pki='../../utilities/ovs-pki --dir=. --log=ovs-pki.log' && \
-	{ $$pki init && $$pki --bits=2048 --unique req+sign left && \
-	  $$pki --bits=2048 --unique req+sign right && \
-	  $(MKDIR_P) self && cd self && pki="../$$pki" && \
-	  for name in left right; do \
-	      $$pki -k ec --unique req $$name && \
-	      $$pki -k ec --unique self-sign $$name || exit; \
-	  done && cd ..; } >output 2>&1 && \
-	touch done || { cat tests/pki/output output 2>/dev/null; exit 1; }
+# A CA, and certificates of the chassis that need one: of RSA beside it, the
+# same names with other types of keys, signed by nobody, and of the CA that
+# comes next; a list of the CA's own that revokes right's.
+tests/pki/done: utilities/ovs-pki tests/uml/make-pki
+	$(AM_V_GEN)rm -rf tests/pki && $(MKDIR_P) tests/pki && \
+	sh '$(srcdir)/tests/uml/make-pki' "$$PWD/utilities/ovs-pki" tests/pki \
+	    >tests/pki/output 2>&1 && \
+	touch tests/pki/done || { cat tests/pki/output; exit 1; }
 
 # How long one of them may take, if it asks for nothing else.
 SYSTEM_TEST_SECONDS = 300

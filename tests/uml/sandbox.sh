@@ -145,6 +145,15 @@ link set eth0 up
 EOF
 }
 
+# chassis_is_todays NAME...: these, still to be made, will have Open vSwitch's
+# Python ovs-monitor-ipsec, and strongSwan's starter for it.
+chassis_is_todays () {
+    for _on; do
+        mkdir -p "$SANDBOX/$_on" &&
+        ln -s "$PYTHON_PEER" "$SANDBOX/$_on/layer" || return 1
+    done
+}
+
 # number NAME: 1 for the first chassis.
 number () {
     cat "$SANDBOX/$1/number"
@@ -206,6 +215,13 @@ daemon_code () {
         ;;
     ovs-monitor-ipsec)
         echo "ovs-monitor-ipsec $_ovs $_db"
+        ;;
+    python-monitor)
+        # It starts charon by itself.
+        echo "/usr/bin/python3 /usr/share/openvswitch/scripts/ovs-monitor-ipsec \
+                  --pidfile=/run/openvswitch/python-monitor.pid \
+                  --log-file=/var/log/openvswitch/python-monitor.log \
+                  --detach --ike-daemon=strongswan $_db"
         ;;
     ovn-controller)
         echo "${OVN_CONTROLLER:-ovn-controller} $_ovn $_db"
@@ -282,9 +298,11 @@ overlay () {
     echo "10.${2:-1}.0.$(number "$1")"
 }
 
-# port_code PORT ADDRESS: code that gives a port of br-int an address.
+# port_code PORT ADDRESS: code that gives a port of br-int an address, and
+# nothing to say of its own.
 port_code () {
-    echo "ip address replace $2/24 dev $1
+    echo "echo 1 >/proc/sys/net/ipv6/conf/$1/disable_ipv6
+          ip address replace $2/24 dev $1
           ip link set $1 mtu 1400 up"
 }
 
@@ -321,6 +339,16 @@ link_add () {
     wait $!
 }
 
+flows_code () {
+    echo "ovs-ofctl add-flow br-int in_port=p$1,actions=output:tun$1
+          ovs-ofctl add-flow br-int in_port=tun$1,actions=output:p$1"
+}
+
+# link_flows NAME LINK: once more, for an ovs-vswitchd that has restarted.
+link_flows () {
+    on "$1" sh -ec "$(flows_code "$2")"
+}
+
 link_end () {
     _link=$1 _here=$2 _there=$3 _type=$4 _auth=$5 _family=$6
     shift 6
@@ -339,11 +367,7 @@ link_end () {
             -- add-port br-int p$_link \
             -- set Interface p$_link type=internal $(echo $_tunnel)
         $(port_code "p$_link" "$(overlay "$_here" "$_link")")
-        ovs-ofctl add-flows br-int - <<EOF
-in_port=p$_link,actions=output:tun$_link
-in_port=tun$_link,actions=output:p$_link
-EOF
-        " </dev/null >>"$SANDBOX/$_here/log/start.log" 2>&1 || {
+        $(flows_code "$_link")" </dev/null >>"$SANDBOX/$_here/log/start.log" 2>&1 || {
         tail -n 20 "$SANDBOX/$_here/log/start.log" >&2
         complain "cannot make link $_link on $_here"
     }
@@ -488,8 +512,9 @@ wire_filter () {
     esac
 }
 
+# One line for each packet; what tcpdump cannot read it dumps in further ones.
 wire_read () {
-    tcpdump -n -r "$SANDBOX/$1.pcap" "$2" 2>/dev/null
+    tcpdump -n -r "$SANDBOX/$1.pcap" "$2" 2>/dev/null | grep -v '^	'
 }
 
 # capture_start NAME: to $SANDBOX/NAME.pcap; what is sent from now on is seen.
@@ -551,10 +576,10 @@ link_wait () {
     wait_until pings "$2" "$(overlay "$3" "$1")"
 }
 
-# ping_start ID NAME ADDRESS: 100 per second, in the background.
+# ping_start ID NAME ADDRESS [INTERVAL]: in the background, 100 per second.
 ping_start () {
-    on "$2" sh -c 'echo $$ >"$0.pid"; exec ping -n -D -i 0.01 "$1"' \
-        "$SANDBOX/$1" "$3" </dev/null >"$SANDBOX/$1.ping" 2>&1 &
+    on "$2" sh -c 'echo $$ >"$0.pid"; exec ping -n -D -i "$2" "$1"' \
+        "$SANDBOX/$1" "$3" "${4:-0.01}" </dev/null >"$SANDBOX/$1.ping" 2>&1 &
     echo "$2" >"$SANDBOX/$1.on"
     wait_until grep -q 'icmp_seq=' "$SANDBOX/$1.ping"
 }
@@ -574,6 +599,14 @@ ping_lost () {
         grep -q "icmp_seq=$_sent " "$SANDBOX/$1.ping" || _sent=$((_sent - 1))
         echo $((_sent - _received))
     }
+}
+
+# ping_silence ID: prints the longest time, in seconds, in which no
+# ping was answered.
+ping_silence () {
+    sed -n 's/^\[\([0-9.]*\)\] .*icmp_seq=.*/\1/p' "$SANDBOX/$1.ping" |
+        awk 'NR > 1 && $1 - last > most { most = $1 - last } { last = $1 }
+             END { printf "%.1f\n", most }'
 }
 
 # tunnel_received NAME TUNNEL: prints how many packets came out of it.
@@ -603,6 +636,12 @@ spis_kept () {
     spis "$1" >"$SANDBOX/$2.now"
     _lost=$(comm -23 "$SANDBOX/$2" "$SANDBOX/$2.now")
     test -z "$_lost" || complain "SAs gone from $1: $_lost"
+}
+
+# spis_gone NAME FILE: prints how many of the ones saved are not there.
+spis_gone () {
+    spis "$1" >"$SANDBOX/$2.now"
+    comm -23 "$SANDBOX/$2" "$SANDBOX/$2.now" | wc -l
 }
 
 # xfrm_is_empty NAME: neither SAs nor policies of tunnels; sockets of charon
@@ -638,6 +677,17 @@ monitor_tunnel () {
 
 monitor_shows_up () {
     monitor_tunnel "$1" "$2" | grep -q '^State: UP'
+}
+
+# monitor_is_ok NAME: nothing is wrong on that host.
+monitor_is_ok () {
+    on "$1" ovs-appctl -t ovs-monitor-ipsec health
+}
+
+# report WORDS: a line of tests/system-report, which is there when
+# 'make check-system' has ended.
+report () {
+    echo "$*" | tee -a "$UML_RESULT/system-report"
 }
 
 # evidence: what to look at when something failed, as files.
