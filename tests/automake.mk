@@ -87,6 +87,7 @@ SYSTEM_TESTSUITE_AT = \
 	tests/system-transition.at
 EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
 	tests/uml/apt.sh \
+	tests/uml/bench-datapath \
 	tests/uml/build-modules \
 	tests/uml/chassis-init \
 	tests/uml/demo \
@@ -171,6 +172,15 @@ tests_bench_LDADD = \
 	ipsec/libipsec.a lib/libcommon.a $(OVS_LIBS) $(OPENSSL_LIBS)
 EXTRA_DIST += tests/bench.sh
 CLEANFILES += tests/bench bench.tsv
+
+# What a packet pays for the guard and for other peers.
+bench-datapath: all
+	PATH="$(abs_top_builddir)/ipsec:$$PATH" \
+	    $(abs_top_srcdir)/tests/uml/uml-run -t 1800 -r tests \
+	    SANDBOX_LIB=$(abs_top_srcdir)/tests/uml ROUNDS="$$ROUNDS" \
+	    PACKETS="$$PACKETS" PEERS="$$PEERS" \
+	    $(abs_top_srcdir)/tests/uml/bench-datapath
+.PHONY: bench-datapath
 
 bench: all tests/bench
 	@sh '$(srcdir)/tests/bench.sh'
