@@ -34,6 +34,7 @@
 #include "timeval.h"
 #include "util.h"
 
+#include "credentials-loader.h"
 #include "credentials.h"
 #include "peer.h"
 #include "section.h"
@@ -207,7 +208,13 @@ add(const char *db, const char *socket, const char *pid, unsigned int first,
 static struct credentials *
 load_credentials(struct credentials_loader *loader, char *files[])
 {
-    credentials_loader_set(loader, files[0], files[1], files[2]);
+    struct smap other_config = SMAP_INITIALIZER(&other_config);
+
+    smap_add(&other_config, "certificate", files[0]);
+    smap_add(&other_config, "private_key", files[1]);
+    smap_add(&other_config, "ca_cert", files[2]);
+    credentials_loader_set(loader, &other_config);
+    smap_destroy(&other_config);
     while (credentials_loader_run(loader), !credentials_loader_get(loader)) {
         credentials_loader_wait(loader);
         poll_block();
