@@ -24,6 +24,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/credentials.h \
 	ipsec/file-watch.c \
 	ipsec/file-watch.h \
+	ipsec/fold.c \
+	ipsec/fold.h \
 	ipsec/guard-options.c \
 	ipsec/guard-options.h \
 	ipsec/guard-plan.c \
@@ -113,6 +115,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/vici-conn.h \
 	ipsec/vici.c \
 	ipsec/vici.h \
+	ipsec/wishes.c \
+	ipsec/wishes.h \
 	ipsec/xfrm-format.c \
 	ipsec/xfrm-format.h \
 	ipsec/xfrm-stat.c \

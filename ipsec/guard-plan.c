@@ -21,7 +21,9 @@
 struct plan_address {
     struct hmap_node node;      /* In struct plan_selector's 'addresses'. */
     struct in6_addr remote;
-    enum guard_action action;   /* The strongest that a tunnel needs;
+    size_t n_protect;           /* Tunnels to protect. */
+    size_t n_allow;             /* Tunnels that are 'off'. */
+    enum guard_action plain;    /* The strongest that a plaintext tunnel needs;
                                  * GUARD_N_ACTIONS: none. */
 };
 
@@ -29,10 +31,13 @@ struct plan_selector {
     struct hmap_node node;      /* In struct guard_plan's 'selectors'. */
     struct guard_selector selector;
     struct hmap addresses;      /* Contains "struct plan_address"es. */
-    bool encrypted;             /* A tunnel is to be protected. */
-    bool strict;                /* One of those is 'strict'. */
+    size_t n_exceptions;        /* How many of these are not to protect. */
+    size_t n_tunnels;           /* Those that ask for encryption. */
+    size_t n_encrypted;         /* Those to be protected. */
+    size_t n_strict;            /* Those of these that are 'strict'. */
+    size_t n_hasty;             /* Those of these that want the guard
+                                 * first. */
     bool flow;                  /* A plaintext tunnel has remote_ip=flow. */
-    bool hasty;                 /* A tunnel wants the guard first. */
 };
 
 /* A tunnel that asks for no encryption. */
@@ -62,7 +67,7 @@ guard_plan_create(const struct guard_options *defaults)
 }
 
 static void
-plan_selector_destroy(struct plan_selector *ps)
+plan_selector_destroy(struct guard_plan *plan, struct plan_selector *ps)
 {
     struct plan_address *address;
 
@@ -70,25 +75,34 @@ plan_selector_destroy(struct plan_selector *ps)
         free(address);
     }
     hmap_destroy(&ps->addresses);
+    hmap_remove(&plan->selectors, &ps->node);
     free(ps);
+}
+
+/* Takes all tunnels out of 'plan'; those that are added from then on have
+ * 'defaults' for what they leave open.  What guard_plan_finish() made
+ * stays. */
+void
+guard_plan_clear(struct guard_plan *plan, const struct guard_options *defaults)
+{
+    struct plan_selector *ps;
+
+    guard_plan_clear_plain(plan);
+    HMAP_FOR_EACH_SAFE (ps, node, &plan->selectors) {
+        plan_selector_destroy(plan, ps);
+    }
+    plan->defaults = *defaults;
 }
 
 /* Frees 'plan', which may be null. */
 void
 guard_plan_destroy(struct guard_plan *plan)
 {
-    struct plan_selector *ps;
-
     if (!plan) {
         return;
     }
-    HMAP_FOR_EACH_POP (ps, node, &plan->selectors) {
-        plan_selector_destroy(ps);
-    }
+    guard_plan_clear(plan, &plan->defaults);
     hmap_destroy(&plan->selectors);
-    for (size_t i = 0; i < plan->n_plains; i++) {
-        free(plan->plains[i].name);
-    }
     free(plan->plains);
     free(plan->rules);
     shash_destroy_free_data(&plan->cut_off);
@@ -145,21 +159,59 @@ find_address(const struct plan_selector *ps, const struct in6_addr *remote)
     return NULL;
 }
 
-/* The strongest action for an address wins. */
-static void
-add_address(struct plan_selector *ps, const struct in6_addr *remote,
-            enum guard_action action)
+static struct plan_address *
+get_address(struct plan_selector *ps, const struct in6_addr *remote)
 {
     struct plan_address *address = find_address(ps, remote);
 
     if (!address) {
-        address = xmalloc(sizeof *address);
+        address = xzalloc(sizeof *address);
         address->remote = *remote;
-        address->action = action;
+        address->plain = GUARD_N_ACTIONS;
         hmap_insert(&ps->addresses, &address->node,
                     hash_bytes(remote, sizeof *remote, 0));
+        ps->n_exceptions++;
     }
-    address->action = MIN(address->action, action);
+    return address;
+}
+
+/* The strongest action for an address wins. */
+static enum guard_action
+address_action(const struct plan_address *address)
+{
+    return (address->n_protect ? GUARD_PROTECT
+            : address->n_allow ? GUARD_ALLOW
+            : address->plain);
+}
+
+/* Counts 'n' more (1 or -1) tunnels that need 'action' for 'address'. */
+static void
+count_address(struct plan_selector *ps, struct plan_address *address,
+              enum guard_action action, int n)
+{
+    ps->n_exceptions += address->n_protect != 0;
+    *(action == GUARD_PROTECT ? &address->n_protect : &address->n_allow) += n;
+    ps->n_exceptions -= address->n_protect != 0;
+}
+
+/* Frees 'address' if no tunnel has it any more. */
+static void
+tidy_address(struct plan_selector *ps, struct plan_address *address)
+{
+    if (address_action(address) == GUARD_N_ACTIONS) {
+        hmap_remove(&ps->addresses, &address->node);
+        free(address);
+        ps->n_exceptions--;
+    }
+}
+
+/* Frees 'ps' if no tunnel has it any more. */
+static void
+tidy_selector(struct guard_plan *plan, struct plan_selector *ps)
+{
+    if (!ps->n_tunnels && hmap_is_empty(&ps->addresses)) {
+        plan_selector_destroy(plan, ps);
+    }
 }
 
 /* Fills in 'selectors' with those of 't', two if not even its family is
@@ -185,25 +237,29 @@ tunnel_selectors(const struct tunnel *t, struct guard_selector selectors[2])
 
 /* Tunnels. */
 
+/* Counts 'n' more (1 or -1) of 't' for 'ps'. */
 static void
-add_encrypted(struct guard_plan *plan, const struct tunnel *t,
-              const struct guard_selector *s)
+count_encrypted(const struct guard_plan *plan, const struct tunnel *t,
+                struct plan_selector *ps, int n)
 {
-    struct plan_selector *ps = get_selector(plan, s);
     enum guard_mode mode = (t->guard.mode ? t->guard.mode
                             : plan->defaults.mode);
     enum guard_transition transition = (t->guard.transition
                                         ? t->guard.transition
                                         : plan->defaults.transition);
 
+    ps->n_tunnels += n;
     if (mode != GUARD_MODE_OFF) {
-        ps->encrypted = true;
-        ps->strict |= mode == GUARD_MODE_STRICT;
-        ps->hasty |= transition != GUARD_TRANSITION_SEAMLESS;
+        ps->n_encrypted += n;
+        ps->n_strict += mode == GUARD_MODE_STRICT ? n : 0;
+        ps->n_hasty += transition != GUARD_TRANSITION_SEAMLESS ? n : 0;
     }
     if (ipv6_addr_is_set(&t->remote)) {
-        add_address(ps, &t->remote, (mode == GUARD_MODE_OFF
-                                     ? GUARD_ALLOW : GUARD_PROTECT));
+        struct plan_address *address = get_address(ps, &t->remote);
+
+        count_address(ps, address,
+                      mode == GUARD_MODE_OFF ? GUARD_ALLOW : GUARD_PROTECT, n);
+        tidy_address(ps, address);
     }
 }
 
@@ -216,7 +272,22 @@ guard_plan_add(struct guard_plan *plan, const struct tunnel *t)
     size_t n = tunnel_selectors(t, selectors);
 
     for (size_t i = 0; i < n; i++) {
-        add_encrypted(plan, t, &selectors[i]);
+        count_encrypted(plan, t, get_selector(plan, &selectors[i]), 1);
+    }
+}
+
+/* Takes 't' out, which guard_plan_add() has added. */
+void
+guard_plan_remove(struct guard_plan *plan, const struct tunnel *t)
+{
+    struct guard_selector selectors[2];
+    size_t n = tunnel_selectors(t, selectors);
+
+    for (size_t i = 0; i < n; i++) {
+        struct plan_selector *ps = find_selector(plan, &selectors[i]);
+
+        count_encrypted(plan, t, ps, -1);
+        tidy_selector(plan, ps);
     }
 }
 
@@ -255,13 +326,43 @@ guard_plan_add_plain(struct guard_plan *plan, const struct tunnel *t,
     }
 }
 
+/* Takes back what was decided for 'plain'. */
+static void
+forget_plain(struct guard_plan *plan, const struct plan_plain *plain)
+{
+    struct plan_selector *ps = find_selector(plan, &plain->selector);
+    struct plan_address *address;
+
+    if (!ps) {
+        return;
+    }
+    ps->flow = false;
+    address = find_address(ps, &plain->remote);
+    if (address) {
+        address->plain = GUARD_N_ACTIONS;
+        tidy_address(ps, address);
+    }
+    tidy_selector(plan, ps);
+}
+
+/* Takes all tunnels out that ask for no encryption. */
+void
+guard_plan_clear_plain(struct guard_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_plains; i++) {
+        forget_plain(plan, &plan->plains[i]);
+        free(plan->plains[i].name);
+    }
+    plan->n_plains = 0;
+}
+
 /* Decisions. */
 
 /* Returns true if every address of 'ps' is protected. */
 static bool
 has_wildcard(const struct plan_selector *ps)
 {
-    return ps->strict && !ps->flow;
+    return ps->n_strict && !ps->flow;
 }
 
 static void
@@ -270,11 +371,11 @@ note_flow(struct guard_plan *plan, const struct plan_plain *plain,
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    if (!plain->flow || !ps->encrypted) {
+    if (!plain->flow || !ps->n_encrypted) {
         return;
     }
     ps->flow = true;
-    if (!ps->strict || shash_find(&plan->weakened, plain->name)) {
+    if (!ps->n_strict || shash_find(&plan->weakened, plain->name)) {
         return;
     }
     guard_selector_format(&ps->selector, &ds);
@@ -293,8 +394,10 @@ allow_plain(struct guard_plan *plan OVS_UNUSED,
 {
     if (ipv6_addr_is_set(&plain->remote)
         && (plain->declared || !has_wildcard(ps))) {
-        add_address(ps, &plain->remote,
-                    plain->ending ? GUARD_ACCEPT : GUARD_ALLOW);
+        struct plan_address *address = get_address(ps, &plain->remote);
+
+        address->plain = MIN(address->plain, (plain->ending ? GUARD_ACCEPT
+                                              : GUARD_ALLOW));
     }
 }
 
@@ -308,7 +411,7 @@ note_cut_off(struct guard_plan *plan, const struct plan_plain *plain,
     if (shash_find(&plan->cut_off, plain->name) || plain->flow) {
         return;
     }
-    if (address && address->action == GUARD_PROTECT) {
+    if (address && address->n_protect) {
         why = xasprintf("it asks for no encryption, but another %s tunnel to "
                         "the same address does, so its packets are dropped: "
                         "set options:remote_name or options:psk on it, or "
@@ -372,11 +475,18 @@ add_rules(struct guard_plan *plan, const struct plan_selector *ps,
     if (wildcard) {
         add_rule(plan, ps, &in6addr_any, GUARD_PROTECT);
     }
+    if ((wildcard || deferred) && !ps->n_exceptions) {
+        /* As it is nearly always, and there are as many addresses as
+         * tunnels. */
+        return;
+    }
     HMAP_FOR_EACH (address, node, &ps->addresses) {
-        if (address->action == GUARD_PROTECT ? !wildcard && !deferred
-            : address->action == GUARD_ALLOW ? wildcard
+        enum guard_action action = address_action(address);
+
+        if (action == GUARD_PROTECT ? !wildcard && !deferred
+            : action == GUARD_ALLOW ? wildcard
             : true) {
-            add_rule(plan, ps, &address->remote, address->action);
+            add_rule(plan, ps, &address->remote, action);
         }
     }
 }
@@ -424,7 +534,7 @@ add_drops(struct guard_plan *plan)
     }
 }
 
-/* Makes the rules, when all tunnels have been added.  What 'transition'
+/* Makes the rules anew, when all changes have been made.  What 'transition'
  * defers, until 'deadline' (ms) if that is new, has none yet. */
 void
 guard_plan_finish(struct guard_plan *plan, struct transition *transition,
@@ -432,15 +542,18 @@ guard_plan_finish(struct guard_plan *plan, struct transition *transition,
 {
     struct plan_selector *ps;
 
+    plan->n_rules = 0;
+    shash_clear_free_data(&plan->cut_off);
+    shash_clear_free_data(&plan->weakened);
     for_each_plain(plan, note_flow);
     for_each_plain(plan, allow_plain);
     for_each_plain(plan, note_cut_off);
 
     transition_begin(transition);
     HMAP_FOR_EACH (ps, node, &plan->selectors) {
-        bool deferred = (ps->encrypted
+        bool deferred = (ps->n_encrypted
                          && transition_defers(transition, &ps->selector,
-                                              !ps->hasty, deadline));
+                                              !ps->n_hasty, deadline));
 
         add_rules(plan, ps, deferred);
     }
@@ -458,7 +571,7 @@ guard_plan_is_empty(const struct guard_plan *plan)
     const struct plan_selector *ps;
 
     HMAP_FOR_EACH (ps, node, &plan->selectors) {
-        if (ps->encrypted) {
+        if (ps->n_encrypted) {
             return false;
         }
     }

@@ -6,10 +6,12 @@
 
 /* From tunnels to rules of the guard.
  *
- * 'monitor' makes a plan in each pass: it adds all tunnels, those that ask for
- * encryption and those that do not, and guard_plan_finish() decides what is to
- * be protected and what becomes of the plaintext ones.  No input or output, no
- * clock.  What is not to be protected yet is up to 'transition'.
+ * 'protection' has one plan.  Tunnels that ask for encryption are added and
+ * removed one by one, as they change, so that one change costs the same
+ * however many there are; those that do not are few beside them and are stated
+ * anew each time.  Then guard_plan_finish() decides what is to be protected and
+ * what becomes of the plaintext ones.  No input or output, no clock.  What is
+ * not to be protected yet is up to 'transition'.
  *
  * Rules are per selector, so all tunnels of one protocol, port and family
  * share their fate:
@@ -55,7 +57,10 @@ struct guard_plan {
 
 struct guard_plan *guard_plan_create(const struct guard_options *);
 void guard_plan_destroy(struct guard_plan *);
+void guard_plan_clear(struct guard_plan *, const struct guard_options *);
 void guard_plan_add(struct guard_plan *, const struct tunnel *);
+void guard_plan_remove(struct guard_plan *, const struct tunnel *);
+void guard_plan_clear_plain(struct guard_plan *);
 void guard_plan_add_plain(struct guard_plan *, const struct tunnel *,
                           bool flow, bool ending);
 void guard_plan_add_mark(struct guard_plan *, uint32_t mark,

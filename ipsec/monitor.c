@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (C) The OVN IPsec Authors */
 
-/* From Interface rows to wishes.
+/* From Interface rows to wishes, and from these to guard and peers.
  *
- * A pass reads all rows anew and states the whole: the selectors to guard,
- * then the peers to have.  Guard and back end find the differences, so a pass
- * that changes nothing costs them nothing.  A pass is made when the database,
- * the credentials or the host's addresses and routes have changed. */
+ * A pass takes in the rows that have changed, tells the guard, and, when that
+ * is there, folds anew all tunnels to each address that one of these rows has
+ * or had.  A pass is full, which means that it takes all rows and addresses
+ * for changed ones, when something has changed that concerns them all: the
+ * credentials, the host's addresses and routes, certificates of peers, the
+ * Open_vSwitch row, or the whole database.  What comes out is the same. */
 
 #include <config.h>
 
@@ -15,7 +17,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
@@ -30,6 +31,7 @@
 
 #include "credentials-loader.h"
 #include "credentials.h"
+#include "fold.h"
 #include "guard.h"
 #include "ike.h"
 #include "peer.h"
@@ -38,6 +40,7 @@
 #include "route-source.h"
 #include "tunnel.h"
 #include "unprotected.h"
+#include "wishes.h"
 
 VLOG_DEFINE_THIS_MODULE(monitor);
 
@@ -57,16 +60,11 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 /* How many addresses without a peer are remembered. */
 #define MAX_HELD 16
 
-/* One interface that asks for encryption. */
-struct monitor_tunnel {
-    struct tunnel *wish;        /* What the row says now. */
-    struct tunnel *good;        /* If 'wish' is INVALID, what it said when it
-                                 * was valid last, or null. */
-    unsigned int version;       /* How many wishes there were. */
-    char peer[PEER_NAME_LEN + 1];       /* Name of its peer, or "". */
-    char *error;                /* Why it has no peer, or null. */
-    const char *unprotected;    /* Why IPsec cannot help, or null. */
-    bool had_sa;                /* When we started, in a contest. */
+/* A tunnel that asks for no encryption. */
+struct plain {
+    struct tunnel *tunnel;
+    bool flow;                  /* It has remote_ip=flow. */
+    bool declared;              /* Its owner means it. */
     bool seen;                  /* In the pass that is under way. */
 };
 
@@ -79,12 +77,12 @@ struct monitor {
     struct credentials_loader *credentials;
     struct remote_certs *remote_certs;
 
-    struct shash tunnels;       /* Name -> struct monitor_tunnel. */
-    size_t n_failed;            /* How many of them have an 'error'. */
-    bool credentials_needed;    /* One of them needs our certificate. */
+    struct wishes wishes;
+    struct shash plains;        /* Name -> struct plain. */
     struct peers peers;
-    struct shash in_clear;      /* Name -> why, a constant: tunnels that ask
-                                 * for no encryption while others do. */
+    struct unprotected unprotected;
+    bool remote_certs_due;      /* Which of these are needed may be
+                                 * different. */
     struct sset held;           /* Addresses without a peer, see 'run'. */
     long long int hurry_at;     /* Not before do we look for peers whose
                                  * acquires were lost; ms. */
@@ -95,7 +93,9 @@ struct monitor {
     uint64_t remote_certs_seqno;
     const struct credentials *last_credentials;
     char *last_credentials_error;
-    bool refresh;
+    const void *last_cfg;       /* The Open_vSwitch row. */
+    bool refresh;               /* A full pass is due. */
+    bool pass_due;
 
     bool peers_due;             /* 'ike' has not got the last pass yet. */
     bool incumbents_known;      /* Contests of before our start are decided. */
@@ -104,15 +104,6 @@ struct monitor {
     long long int database_lost; /* ms; LLONG_MAX if it is there. */
     bool database_reported;
 };
-
-static void
-monitor_tunnel_destroy(struct monitor_tunnel *mt)
-{
-    tunnel_destroy(mt->wish);
-    tunnel_destroy(mt->good);
-    free(mt->error);
-    free(mt);
-}
 
 /* Only the interfaces that can be tunnels: a hypervisor has many others. */
 static void
@@ -126,27 +117,6 @@ watch_tunnel_types(struct ovsdb_idl *idl)
         ovsrec_interface_add_clause_type(&condition, OVSDB_F_EQ, name);
     }
     ovsdb_idl_set_condition(idl, &ovsrec_table_interface, &condition);
-    ovsdb_idl_condition_destroy(&condition);
-}
-
-/* Bridges whose tunnels the kernel does not see. */
-static void
-watch_userspace_bridges(struct monitor *m)
-{
-    struct ovsdb_idl_condition condition;
-
-    ovsdb_idl_add_table(m->idl, &ovsrec_table_bridge);
-    ovsdb_idl_add_column(m->idl, &ovsrec_bridge_col_datapath_type);
-    ovsdb_idl_add_column(m->idl, &ovsrec_bridge_col_ports);
-    ovsdb_idl_add_table(m->idl, &ovsrec_table_port);
-    ovsdb_idl_add_column(m->idl, &ovsrec_port_col_interfaces);
-
-    ovsdb_idl_condition_init(&condition);
-    ovsrec_bridge_add_clause_datapath_type(&condition, OVSDB_F_EQ, "netdev");
-    ovsdb_idl_set_condition(m->idl, &ovsrec_table_bridge, &condition);
-    ovsdb_idl_condition_destroy(&condition);
-    ovsdb_idl_condition_init(&condition);
-    ovsdb_idl_set_condition(m->idl, &ovsrec_table_port, &condition);
     ovsdb_idl_condition_destroy(&condition);
 }
 
@@ -167,16 +137,16 @@ monitor_create(const char *database, struct ike *ike, struct guard *guard)
 
     m->idl = ovsdb_idl_create(database, &ovsrec_idl_class, false, true);
     ovsdb_idl_add_table(m->idl, &ovsrec_table_open_vswitch);
-    ovsdb_idl_add_column(m->idl, &ovsrec_open_vswitch_col_other_config);
+    ovsdb_idl_track_add_column(m->idl, &ovsrec_open_vswitch_col_other_config);
     ovsdb_idl_add_table(m->idl, &ovsrec_table_interface);
-    ovsdb_idl_add_column(m->idl, &ovsrec_interface_col_name);
-    ovsdb_idl_add_column(m->idl, &ovsrec_interface_col_type);
-    ovsdb_idl_add_column(m->idl, &ovsrec_interface_col_options);
+    ovsdb_idl_track_add_column(m->idl, &ovsrec_interface_col_name);
+    ovsdb_idl_track_add_column(m->idl, &ovsrec_interface_col_type);
+    ovsdb_idl_track_add_column(m->idl, &ovsrec_interface_col_options);
     add_shown_column(m->idl, &ovsrec_open_vswitch_col_next_cfg);
     add_shown_column(m->idl, &ovsrec_interface_col_ofport);
     add_shown_column(m->idl, &ovsrec_interface_col_cfm_fault);
     watch_tunnel_types(m->idl);
-    watch_userspace_bridges(m);
+    unprotected_init(&m->unprotected, m->idl);
 
     m->database = xstrdup(database);
     m->ike = ike;
@@ -185,11 +155,22 @@ monitor_create(const char *database, struct ike *ike, struct guard *guard)
     m->credentials = credentials_loader_create();
     m->remote_certs = remote_certs_create();
     m->database_lost = time_msec();
-    shash_init(&m->tunnels);
-    shash_init(&m->in_clear);
+    m->last_cfg = m;            /* No row, so that the first pass is full. */
+    wishes_init(&m->wishes);
+    shash_init(&m->plains);
     peers_init(&m->peers);
     sset_init(&m->held);
     return m;
+}
+
+static void
+remove_plain(struct monitor *m, struct plain *plain)
+{
+    if (plain) {
+        shash_find_and_delete(&m->plains, plain->tunnel->name);
+        tunnel_destroy(plain->tunnel);
+        free(plain);
+    }
 }
 
 /* Frees 'm', which may be null.  What was configured stays. */
@@ -201,11 +182,12 @@ monitor_destroy(struct monitor *m)
     if (!m) {
         return;
     }
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        monitor_tunnel_destroy(node->data);
+    SHASH_FOR_EACH_SAFE (node, &m->plains) {
+        remove_plain(m, node->data);
     }
-    shash_destroy(&m->tunnels);
-    shash_destroy(&m->in_clear);
+    shash_destroy(&m->plains);
+    wishes_destroy(&m->wishes);
+    unprotected_destroy(&m->unprotected);
     peers_destroy(&m->peers);
     sset_destroy(&m->held);
     protection_destroy(m->protection);
@@ -228,123 +210,160 @@ other_config(const struct monitor *m)
 
 /* Rows to tunnels. */
 
+/* Has the guard know of 'wish', or no longer. */
 static void
-set_error(struct monitor_tunnel *mt, const char *error)
+set_guarded(struct monitor *m, struct wish *wish, bool guarded)
 {
-    if (error && !nullable_string_is_equal(mt->error, error)) {
-        VLOG_WARN_RL(&rl, "%s: %s", mt->wish->name, error);
-    }
-    if (error != mt->error) {
-        free(mt->error);
-        mt->error = nullable_xstrdup(error);
+    void (*tell)(struct protection *, const struct tunnel *)
+        = guarded ? protection_add : protection_remove;
+
+    if (guarded != wish->guarded) {
+        tell(m->protection, wish->now);
+        if (wish->good) {
+            tell(m->protection, wish->good);
+        }
+        wish->guarded = guarded;
     }
 }
 
-/* An invalid change must not take down a tunnel that works: what was valid
- * goes on until it is mended or withdrawn. */
-static void
-monitor_tunnel_update(struct monitor_tunnel *mt, struct tunnel *wish)
+static bool
+has_remote_cert(const struct wish *wish)
 {
-    struct tunnel *old = mt->wish;
+    const struct tunnel *t = wish->now ? wish_effective(wish) : NULL;
 
-    if (old && tunnel_equals(old, wish)) {
-        tunnel_destroy(wish);
-        return;
-    }
-    if (old && !old->error && wish->error) {
-        mt->good = old;
+    return t && t->value[TUNNEL_REMOTE_CERT];
+}
+
+static void
+update_wish(struct monitor *m, const struct ovsrec_interface *row)
+{
+    struct wish *wish = wishes_get(&m->wishes, row->name);
+    struct tunnel *t = tunnel_parse(row->name, row->type, &row->options);
+
+    wish->seen = true;
+    wish->flow = !strcmp(smap_get_def(&row->options, "remote_ip", ""), "flow");
+    if (wish_is(wish, t)) {
+        tunnel_destroy(t);
     } else {
-        tunnel_destroy(old);
+        set_guarded(m, wish, false);
+        m->remote_certs_due |= has_remote_cert(wish);
+        wish_set(&m->wishes, wish, t);
+        m->remote_certs_due |= has_remote_cert(wish);
     }
-    if (!wish->error) {
-        tunnel_destroy(mt->good);
-        mt->good = NULL;
-    }
-    mt->wish = wish;
-    mt->version++;
-    set_error(mt, wish->error);
+    set_guarded(m, wish, true);
+    unprotected_note_wish(&m->unprotected, wish);
 }
 
 static void
-update_tunnel(struct monitor *m, const struct ovsrec_interface *row)
+remove_wish(struct monitor *m, struct wish *wish)
 {
-    struct monitor_tunnel *mt = shash_find_data(&m->tunnels, row->name);
-
-    if (!mt) {
-        mt = xzalloc(sizeof *mt);
-        shash_add(&m->tunnels, row->name, mt);
+    if (wish) {
+        set_guarded(m, wish, false);
+        m->remote_certs_due |= has_remote_cert(wish);
+        wishes_remove(&m->wishes, wish);
     }
-    monitor_tunnel_update(mt, tunnel_parse(row->name, row->type,
-                                           &row->options));
-    mt->seen = true;
 }
 
 static void
-update_tunnels(struct monitor *m)
+update_plain(struct monitor *m, const struct ovsrec_interface *row)
+{
+    struct plain *plain = shash_find_data(&m->plains, row->name);
+
+    if (!plain) {
+        plain = xzalloc(sizeof *plain);
+        shash_add(&m->plains, row->name, plain);
+    }
+    tunnel_destroy(plain->tunnel);
+    plain->tunnel = tunnel_parse(row->name, row->type, &row->options);
+    plain->flow = !strcmp(smap_get_def(&row->options, "remote_ip", ""),
+                          "flow");
+    plain->declared = !strcmp(smap_get_def(&row->options, "ipsec_guard", ""),
+                              "off");
+    plain->seen = true;
+}
+
+static void
+update_row(struct monitor *m, const struct ovsrec_interface *row)
+{
+    if (tunnel_wants_ipsec(row->type, &row->options)) {
+        update_wish(m, row);
+    } else if (tunnel_type_lookup(row->type)) {
+        update_plain(m, row);
+    }
+}
+
+/* The interface called 'name' may be gone, or of the other kind. */
+static void
+forget_row(struct monitor *m, const char *name)
+{
+    struct wish *wish = wishes_find(&m->wishes, name);
+    struct plain *plain = shash_find_data(&m->plains, name);
+
+    if (wish) {
+        wish->seen = false;
+    }
+    if (plain) {
+        plain->seen = false;
+    }
+}
+
+/* Removes what there was of the interface called 'name' and no row has. */
+static void
+sweep_row(struct monitor *m, const char *name)
+{
+    struct wish *wish = wishes_find(&m->wishes, name);
+    struct plain *plain = shash_find_data(&m->plains, name);
+
+    if (wish && !wish->seen) {
+        remove_wish(m, wish);
+    }
+    if (plain && !plain->seen) {
+        remove_plain(m, plain);
+    }
+}
+
+/* Takes in the rows that have changed.  A row is often replaced by one of the
+ * same name, which is then the same interface. */
+static void
+update_changed_rows(struct monitor *m)
+{
+    const struct ovsrec_interface *row;
+
+    OVSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
+        forget_row(m, row->name);
+    }
+    OVSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
+        if (!ovsrec_interface_is_deleted(row)) {
+            update_row(m, row);
+        }
+    }
+    OVSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
+        sweep_row(m, row->name);
+    }
+}
+
+/* The same when all are taken for changed ones. */
+static void
+update_all_rows(struct monitor *m)
 {
     const struct ovsrec_interface *row;
     struct shash_node *node;
 
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        struct monitor_tunnel *mt = node->data;
-        mt->seen = false;
+    SHASH_FOR_EACH (node, &m->wishes.by_name) {
+        forget_row(m, node->name);
+    }
+    SHASH_FOR_EACH (node, &m->plains) {
+        forget_row(m, node->name);
     }
     OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
-        if (tunnel_wants_ipsec(row->type, &row->options)) {
-            update_tunnel(m, row);
-        }
+        update_row(m, row);
     }
-    SHASH_FOR_EACH_SAFE (node, &m->tunnels) {
-        struct monitor_tunnel *mt = node->data;
-
-        if (!mt->seen) {
-            monitor_tunnel_destroy(mt);
-            shash_delete(&m->tunnels, node);
-        }
+    SHASH_FOR_EACH_SAFE (node, &m->plains) {
+        sweep_row(m, node->name);
     }
-}
-
-/* Updates what others may ask for in constant time. */
-static void
-count_tunnels(struct monitor *m)
-{
-    const struct shash_node *node;
-
-    m->n_failed = 0;
-    m->credentials_needed = false;
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        const struct monitor_tunnel *mt = node->data;
-
-        m->n_failed += mt->error != NULL;
-        if (mt->wish->auth != TUNNEL_AUTH_PSK) {
-            m->credentials_needed = true;
-        }
+    SHASH_FOR_EACH_SAFE (node, &m->wishes.by_name) {
+        sweep_row(m, node->name);
     }
-}
-
-static const struct tunnel *
-effective_tunnel(const struct monitor_tunnel *mt)
-{
-    return mt->wish->error ? mt->good : mt->wish;
-}
-
-/* Where 'local_ip' is not set the route decides, as it does for the tunnel's
- * packets. */
-static char *
-find_local(const struct tunnel *t, struct in6_addr *local)
-{
-    int error;
-
-    *local = t->local;
-    if (ipv6_addr_is_set(local)) {
-        return NULL;
-    }
-    error = route_source_lookup(&t->remote, local);
-    if (error) {
-        return xasprintf("no route to %s (%s)", t->value[TUNNEL_REMOTE_IP],
-                         ovs_strerror(error));
-    }
-    return NULL;
 }
 
 /* The guard. */
@@ -352,155 +371,53 @@ find_local(const struct tunnel *t, struct in6_addr *local)
 /* The guard knows protocols, ports and addresses, not tunnels, so what
  * becomes of one that asks for no encryption depends on those that do. */
 static void
-add_plain(struct monitor *m, const struct ovsrec_interface *row)
+add_plain(struct monitor *m, const struct plain *plain)
 {
-    const char *remote_ip = smap_get_def(&row->options, "remote_ip", "");
-    struct tunnel *t = tunnel_parse(row->name, row->type, &row->options);
+    const struct tunnel *t = plain->tunnel;
     struct in6_addr local = in6addr_any;
 
     if (!hmap_is_empty(&m->peers.by_name) && ipv6_addr_is_set(&t->remote)) {
-        free(find_local(t, &local));
+        free(fold_find_local(t, &local));
     }
-    protection_add_plain(m->protection, t, !strcmp(remote_ip, "flow"), &local,
-                         &m->peers);
-    tunnel_destroy(t);
+    protection_add_plain(m->protection, t, plain->flow, &local, &m->peers);
 }
 
 static void
 update_guard(struct monitor *m)
 {
-    const struct ovsrec_interface *row;
     const struct shash_node *node;
 
-    protection_begin(m->protection, other_config(m));
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        const struct monitor_tunnel *mt = node->data;
-
-        protection_add(m->protection, mt->wish);
-        if (mt->good) {
-            protection_add(m->protection, mt->good);
-        }
-    }
-    OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
-        if (tunnel_type_lookup(row->type)
-            && !tunnel_wants_ipsec(row->type, &row->options)) {
-            add_plain(m, row);
-        }
+    protection_clear_plain(m->protection);
+    SHASH_FOR_EACH (node, &m->plains) {
+        add_plain(m, node->data);
     }
     protection_end(m->protection);
-}
-
-/* What IPsec cannot help. */
-
-/* Adds the names of the interfaces on bridges with the userspace datapath. */
-static void
-find_userspace(const struct monitor *m, struct sset *names)
-{
-    const struct ovsrec_bridge *bridge;
-
-    OVSREC_BRIDGE_FOR_EACH (bridge, m->idl) {
-        for (size_t i = 0; i < bridge->n_ports; i++) {
-            const struct ovsrec_port *port = bridge->ports[i];
-
-            for (size_t j = 0; j < port->n_interfaces; j++) {
-                sset_add(names, port->interfaces[j]->name);
-            }
-        }
-    }
-}
-
-/* Ports are of interest only if there is such a bridge: a hypervisor has many
- * of them. */
-static void
-watch_ports(struct monitor *m)
-{
-    struct ovsdb_idl_condition condition;
-
-    ovsdb_idl_condition_init(&condition);
-    if (ovsrec_bridge_first(m->idl)) {
-        ovsdb_idl_condition_add_clause_true(&condition);
-    }
-    ovsdb_idl_set_condition(m->idl, &ovsrec_table_port, &condition);
-    ovsdb_idl_condition_destroy(&condition);
-}
-
-/* Notes that 'row', which asks for no encryption, is in clear, unless it is
- * cut off or weakens the guard, which is told apart. */
-static void
-note_in_clear(struct monitor *m, const struct ovsrec_interface *row,
-              const struct shash *old)
-{
-    const struct unprotected_facts facts = {
-        .others_want = !shash_is_empty(&m->tunnels),
-        .declared = !strcmp(smap_get_def(&row->options, "ipsec_guard", ""),
-                            "off"),
-    };
-    const char *reason = unprotected_reason(&facts);
-    struct protection_state state;
-
-    protection_get_state(m->protection, &state);
-    if (!reason || shash_find(state.cut_off, row->name)
-        || shash_find(state.weakened, row->name)) {
-        return;
-    }
-    shash_add(&m->in_clear, row->name, reason);
-    if (shash_find_data(old, row->name) != reason) {
-        VLOG_WARN_RL(&rl, "%s: UNPROTECTED: %s", row->name, reason);
-    }
-}
-
-static void
-note_unprotected(struct monitor *m, const struct ovsrec_interface *row,
-                 const struct sset *userspace)
-{
-    struct monitor_tunnel *mt = shash_find_data(&m->tunnels, row->name);
-    const struct unprotected_facts facts = {
-        .wants = true,
-        .others_want = true,
-        .flow = !strcmp(smap_get_def(&row->options, "remote_ip", ""), "flow"),
-        .userspace = sset_contains(userspace, row->name),
-        .offload = smap_get_bool(other_config(m), "hw-offload", false),
-    };
-    const char *reason = unprotected_reason(&facts);
-
-    if (mt && reason != mt->unprotected) {
-        mt->unprotected = reason;
-        if (reason) {
-            VLOG_WARN_RL(&rl, "%s: UNPROTECTED: %s", row->name, reason);
-        }
-    }
 }
 
 static void
 update_unprotected(struct monitor *m)
 {
-    struct sset userspace = SSET_INITIALIZER(&userspace);
-    struct shash old = SHASH_INITIALIZER(&old);
-    const struct ovsrec_interface *row;
+    bool others_want = !shash_is_empty(&m->wishes.by_name);
+    struct protection_state state;
+    const struct shash_node *node;
 
-    watch_ports(m);
-    find_userspace(m, &userspace);
-    shash_swap(&m->in_clear, &old);
-    OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
-        if (!tunnel_type_lookup(row->type)) {
-            continue;
-        }
-        if (tunnel_wants_ipsec(row->type, &row->options)) {
-            note_unprotected(m, row, &userspace);
-        } else {
-            note_in_clear(m, row, &old);
-        }
+    protection_get_state(m->protection, &state);
+    unprotected_begin_plain(&m->unprotected);
+    SHASH_FOR_EACH (node, &m->plains) {
+        const struct plain *plain = node->data;
+
+        unprotected_note_plain(&m->unprotected, node->name, plain->declared,
+                               others_want, &state);
     }
-    shash_destroy(&old);
-    sset_destroy(&userspace);
+    unprotected_end_plain(&m->unprotected);
 }
 
-/* Returns true if 'mt' has its SAs. */
+/* Returns true if 'wish' has its SAs. */
 static bool
-is_up(const struct monitor *m, const struct monitor_tunnel *mt)
+is_up(const struct monitor *m, const struct wish *wish)
 {
-    const struct tunnel *t = effective_tunnel(mt);
-    const struct peer *peer = peers_find(&m->peers, mt->peer);
+    const struct tunnel *t = wish_effective(wish);
+    const struct peer *peer = peers_find(&m->peers, wish->peer);
 
     for (enum child_dir dir = CHILD_OUT; peer && dir < CHILD_N_DIRS; dir++) {
         const struct child *child = peer_find_child(peer, dir, t->type->proto,
@@ -525,11 +442,11 @@ check_transition(struct monitor *m)
     if (!protection_check_is_due(m->protection)) {
         return false;
     }
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        const struct monitor_tunnel *mt = node->data;
+    SHASH_FOR_EACH (node, &m->wishes.by_name) {
+        const struct wish *wish = node->data;
 
-        if (!is_up(m, mt)) {
-            protection_note_down(m->protection, mt->wish);
+        if (!is_up(m, wish)) {
+            protection_note_down(m->protection, wish->now);
         }
     }
     return protection_check(m->protection);
@@ -537,168 +454,13 @@ check_transition(struct monitor *m)
 
 /* Tunnels to peers. */
 
-static char *
-check_credentials(const struct monitor *m, const struct tunnel *t)
+static struct fold
+get_fold(const struct monitor *m)
 {
-    const struct credentials *cred = credentials_loader_get(m->credentials);
-    const char *error;
-
-    if (t->auth == TUNNEL_AUTH_PSK) {
-        return NULL;
-    }
-    if (!cred) {
-        error = credentials_loader_get_error(m->credentials);
-        return xstrdup(error ? error : "the certificate is being read");
-    }
-    if (t->auth == TUNNEL_AUTH_CA && !cred->cas.n) {
-        return xstrdup("other_config:ca_cert in table Open_vSwitch is not "
-                       "set, so there is no CA to know the peer by: "
-                       "\"ovs-vsctl set Open_vSwitch . "
-                       "other_config:ca_cert=FILE\", or set "
-                       "options:remote_cert");
-    }
-    return NULL;
-}
-
-/* Finds the peer's certificate if that is what it is known by. */
-static char *
-find_remote_cert(const struct monitor *m, const struct tunnel *t,
-                 struct remote_cert **certp)
-{
-    const char *path = t->value[TUNNEL_REMOTE_CERT];
-    const char *name = t->value[TUNNEL_REMOTE_NAME];
-    const char *error;
-
-    *certp = NULL;
-    if (t->auth != TUNNEL_AUTH_CERT) {
-        return NULL;
-    }
-    *certp = remote_certs_get(m->remote_certs, path);
-    if (!*certp) {
-        error = remote_certs_get_error(m->remote_certs, path);
-        return xstrdup(error ? error : "the peer's certificate is being read");
-    }
-    if (name && strcasecmp(name, (*certp)->name)) {
-        return xasprintf("options:remote_name is \"%s\", but the certificate "
-                         "in options:remote_cert is that of \"%s\": remove "
-                         "the name, or name the right file",
-                         name, (*certp)->name);
-    }
-    return NULL;
-}
-
-/* Adds 't' to 'peers'.  Returns its peer, owned by 'peers', or null and the
- * reason in '*errorp'; '*contested' tells that it is because another tunnel
- * claims the same address. */
-static struct peer *
-add_to_peers(const struct monitor *m, struct peers *peers,
-             const struct tunnel *t, bool *contested, char **errorp)
-{
-    struct remote_cert *cert;
-    struct in6_addr local;
-    struct peer *peer;
-
-    *contested = false;
-    *errorp = find_local(t, &local);
-    if (!*errorp) {
-        *errorp = check_credentials(m, t);
-    }
-    if (!*errorp) {
-        *errorp = find_remote_cert(m, t, &cert);
-    }
-    if (*errorp) {
-        return NULL;
-    }
-    peer = peers_add_tunnel(peers, t, &local,
-                            credentials_loader_get(m->credentials), cert,
-                            errorp);
-    *contested = !peer;
-    return peer;
-}
-
-static void
-fold_tunnel(struct monitor *m, struct peers *peers, struct monitor_tunnel *mt)
-{
-    const struct tunnel *t = effective_tunnel(mt);
-    struct peer *peer = NULL;
-    char *error = NULL;
-    bool contested;
-
-    if (t) {
-        peer = add_to_peers(m, peers, t, &contested, &error);
-    }
-    ovs_strlcpy(mt->peer, peer ? peer->name : "", sizeof mt->peer);
-    set_error(mt, mt->wish->error ? mt->wish->error : error);
-    free(error);
-}
-
-/* Who has a peer comes before who wants one: the incumbent stays when two
- * claim the same address with different identities.  After a start that is who
- * had an SA, otherwise names decide. */
-static int
-compare_incumbents(const void *a_, const void *b_)
-{
-    const struct shash_node *const *a = a_;
-    const struct shash_node *const *b = b_;
-    const struct monitor_tunnel *x = (*a)->data;
-    const struct monitor_tunnel *y = (*b)->data;
-
-    if (!x->peer[0] != !y->peer[0]) {
-        return x->peer[0] ? -1 : 1;
-    }
-    if (x->had_sa != y->had_sa) {
-        return x->had_sa ? -1 : 1;
-    }
-    return strcmp((*a)->name, (*b)->name);
-}
-
-/* Returns true if two tunnels claim one address. */
-static bool
-have_contest(const struct monitor *m)
-{
-    const struct shash_node *node;
-    bool contested = false;
-    struct peers peers;
-
-    peers_init(&peers);
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        const struct tunnel *t = effective_tunnel(node->data);
-        char *error = NULL;
-
-        if (t) {
-            add_to_peers(m, &peers, t, &contested, &error);
-            free(error);
-        }
-        if (contested) {
-            break;
-        }
-    }
-    peers_destroy(&peers);
-    return contested;
-}
-
-static void
-note_incumbents(struct monitor *m)
-{
-    struct shash_node *node;
-
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        struct monitor_tunnel *mt = node->data;
-        const struct tunnel *t = effective_tunnel(mt);
-        struct peers peers;
-        bool contested;
-        char *error;
-
-        peers_init(&peers);
-        if (t) {
-            const struct peer *peer = add_to_peers(m, &peers, t, &contested,
-                                                   &error);
-
-            mt->had_sa = peer && ike_had_sa(m->ike, peer);
-            free(error);
-        }
-        peers_destroy(&peers);
-    }
+    return (struct fold) {
+        .credentials = m->credentials,
+        .remote_certs = m->remote_certs,
+    };
 }
 
 /* After a start nobody knows who was first with an address, but who has an SA
@@ -707,17 +469,19 @@ note_incumbents(struct monitor *m)
 static bool
 find_incumbents(struct monitor *m)
 {
+    const struct fold fold = get_fold(m);
+
     if (m->incumbents_known) {
         return true;
     }
-    if (have_contest(m)) {
+    if (fold_has_contest(&fold, &m->wishes)) {
         if (!m->look_deadline) {
             m->look_deadline = time_msec() + LOOK_PATIENCE;
         }
         if (!ike_look(m->ike) && time_msec() < m->look_deadline) {
             return false;
         }
-        note_incumbents(m);
+        fold_note_incumbents(&fold, &m->wishes, m->ike);
     }
     m->incumbents_known = true;
     return true;
@@ -733,42 +497,48 @@ update_crls(struct monitor *m)
     ike_set_crls(m->ike, cred ? &cred->crls : &none);
 }
 
+/* Folds all tunnels to 'address' anew.  The peers that it had become part of
+ * 'gone'. */
 static void
-update_peers(struct monitor *m)
+update_address(struct monitor *m, struct wish_address *address,
+               struct peers *gone)
 {
-    size_t n = shash_count(&m->tunnels);
-    struct shash_node **nodes = xmalloc(n * sizeof *nodes);
-    struct shash_node *node;
-    size_t i = 0;
-
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        nodes[i++] = node;
-    }
-    qsort(nodes, n, sizeof *nodes, compare_incumbents);
-
+    const struct fold fold = get_fold(m);
+    const struct peer *peer;
     struct peers peers;
-    peers_init(&peers);
-    for (i = 0; i < n; i++) {
-        fold_tunnel(m, &peers, nodes[i]->data);
-    }
-    free(nodes);
-    count_tunnels(m);
 
-    update_crls(m);
-    /* Names that go are told last, when their successors are there. */
-    struct peer *peer;
-    peers_swap(&m->peers, &peers);
-    PEERS_FOR_EACH (peer, &m->peers) {
+    peers_init(&peers);
+    peers_take(gone, &m->peers, &address->remote);
+    fold_address(&fold, &m->wishes, address, &peers);
+    PEERS_FOR_EACH (peer, &peers) {
         protection_wants(m->protection, peer);
         ike_set(m->ike, peer->name, peer);
     }
-    PEERS_FOR_EACH (peer, &peers) {
+    peers_take(&m->peers, &peers, &address->remote);
+    peers_destroy(&peers);
+}
+
+static void
+update_peers(struct monitor *m)
+{
+    struct wish_address *address;
+    const struct peer *peer;
+    struct peers gone;
+
+    update_crls(m);
+    peers_init(&gone);
+    while ((address = wishes_first_due(&m->wishes)) != NULL) {
+        update_address(m, address, &gone);
+        wish_address_done(&m->wishes, address);
+    }
+    /* Names that go are told last, when their successors are there. */
+    PEERS_FOR_EACH (peer, &gone) {
         if (!peers_find(&m->peers, peer->name)
             && !protection_keeps(m->protection, peer)) {
             ike_set(m->ike, peer->name, NULL);
         }
     }
-    peers_destroy(&peers);
+    peers_destroy(&gone);
     ike_commit(m->ike);
 }
 
@@ -780,14 +550,31 @@ update_credentials(struct monitor *m)
     credentials_loader_set(m->credentials, other_config(m));
 }
 
-/* Takes the inputs of a pass and returns true if any has changed. */
+/* Returns true if the Open_vSwitch row has changed.  It is also another one,
+ * or new, when the IDL has begun anew with all of the database, which loses
+ * track of what has gone meanwhile. */
+static bool
+cfg_changed(struct monitor *m)
+{
+    const struct ovsrec_open_vswitch *cfg = ovsrec_open_vswitch_first(m->idl);
+    bool changed = (cfg != m->last_cfg
+                    || (cfg
+                        && (ovsrec_open_vswitch_is_new(cfg)
+                            || ovsrec_open_vswitch_is_updated(
+                                cfg, OVSREC_OPEN_VSWITCH_COL_OTHER_CONFIG))));
+
+    m->last_cfg = cfg;
+    return changed;
+}
+
+/* Takes the inputs of a pass and returns true if a full one is due. */
 static bool
 inputs_changed(struct monitor *m)
 {
     const struct credentials *cred = credentials_loader_get(m->credentials);
     const char *error = credentials_loader_get_error(m->credentials);
-    bool changed = (m->refresh
-                    || m->idl_seqno != ovsdb_idl_get_seqno(m->idl)
+    bool changed = (cfg_changed(m)
+                    || m->refresh
                     || m->route_seqno != route_source_seqno()
                     || (m->remote_certs_seqno
                         != remote_certs_seqno(m->remote_certs))
@@ -796,7 +583,6 @@ inputs_changed(struct monitor *m)
                                                  error));
 
     m->refresh = false;
-    m->idl_seqno = ovsdb_idl_get_seqno(m->idl);
     m->route_seqno = route_source_seqno();
     m->remote_certs_seqno = remote_certs_seqno(m->remote_certs);
     m->last_credentials = cred;
@@ -836,11 +622,11 @@ hurry_all(struct monitor *m)
 {
     const struct shash_node *node;
 
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        const struct monitor_tunnel *mt = node->data;
+    SHASH_FOR_EACH (node, &m->wishes.by_name) {
+        const struct wish *wish = node->data;
 
-        if (mt->peer[0] && !is_up(m, mt)) {
-            ike_hurry(m->ike, mt->peer);
+        if (wish->peer[0] && !is_up(m, wish)) {
+            ike_hurry(m->ike, wish->peer);
         }
     }
 }
@@ -880,27 +666,85 @@ update_remote_certs(struct monitor *m)
     struct sset paths = SSET_INITIALIZER(&paths);
     struct shash_node *node;
 
-    SHASH_FOR_EACH (node, &m->tunnels) {
-        const struct tunnel *t = effective_tunnel(node->data);
-
-        if (t && t->value[TUNNEL_REMOTE_CERT]) {
-            sset_add(&paths, t->value[TUNNEL_REMOTE_CERT]);
+    if (!m->remote_certs_due) {
+        return;
+    }
+    m->remote_certs_due = false;
+    SHASH_FOR_EACH (node, &m->wishes.by_name) {
+        if (has_remote_cert(node->data)) {
+            sset_add(&paths,
+                     wish_effective(node->data)->value[TUNNEL_REMOTE_CERT]);
         }
     }
     remote_certs_set(m->remote_certs, &paths);
     sset_destroy(&paths);
 }
 
+/* Something about the host, not about a tunnel, has changed. */
 static void
-run_pass(struct monitor *m)
+update_host(struct monitor *m)
 {
-    update_tunnels(m);
+    struct shash_node *node;
+
+    unprotected_note_host(&m->unprotected, m->idl,
+                          smap_get_bool(other_config(m), "hw-offload", false));
+    SHASH_FOR_EACH (node, &m->wishes.by_name) {
+        unprotected_note_wish(&m->unprotected, node->data);
+    }
+}
+
+/* Takes all tunnels and addresses for changed ones. */
+static void
+begin_full_pass(struct monitor *m)
+{
+    struct shash_node *node;
+
+    protection_restart(m->protection, other_config(m));
+    SHASH_FOR_EACH (node, &m->wishes.by_name) {
+        struct wish *wish = node->data;
+
+        wish->guarded = false;
+    }
+    wishes_all_due(&m->wishes);
+}
+
+static void
+run_pass(struct monitor *m, bool full)
+{
+    if (full || unprotected_host_changed(m->idl)) {
+        update_host(m);
+    }
+    if (full) {
+        begin_full_pass(m);
+        update_all_rows(m);
+    } else {
+        update_changed_rows(m);
+    }
     update_remote_certs(m);
-    count_tunnels(m);
     update_guard(m);
     update_unprotected(m);
     sset_clear(&m->held);
     m->peers_due = true;
+}
+
+/* Makes a pass if there is reason to. */
+static void
+check_pass(struct monitor *m)
+{
+    bool full;
+
+    update_credentials(m);
+    credentials_loader_run(m->credentials);
+    remote_certs_run(m->remote_certs);
+    m->pass_due |= protection_run(m->protection);
+    m->pass_due |= check_transition(m);
+    m->pass_due |= m->idl_seqno != ovsdb_idl_get_seqno(m->idl);
+    m->idl_seqno = ovsdb_idl_get_seqno(m->idl);
+    full = inputs_changed(m);
+    if (full || m->pass_due) {
+        m->pass_due = false;
+        run_pass(m, full);
+    }
 }
 
 /* Takes in what has changed and states what follows from it. */
@@ -911,21 +755,16 @@ monitor_run(struct monitor *m)
     route_source_run();
     report_database(m);
     if (m->stopped) {
+        ovsdb_idl_track_clear(m->idl);
         guard_run(m->guard);
         ike_run(m->ike);
         return;
     }
 
     if (ovsdb_idl_has_ever_connected(m->idl)) {
-        update_credentials(m);
-        credentials_loader_run(m->credentials);
-        remote_certs_run(m->remote_certs);
-        m->refresh |= protection_run(m->protection);
-        m->refresh |= check_transition(m);
-        if (inputs_changed(m)) {
-            run_pass(m);
-        }
+        check_pass(m);
     }
+    ovsdb_idl_track_clear(m->idl);
     guard_run(m->guard);
     run_acquires(m);
     /* Nothing is loaded before the guard is there.  A host that cannot have
@@ -960,7 +799,7 @@ monitor_wait(struct monitor *m)
     }
 }
 
-/* Has the next monitor_run() make a pass, whether or not anything has
+/* Has the next monitor_run() make a full pass, whether or not anything has
  * changed. */
 void
 monitor_refresh(struct monitor *m)
@@ -1015,22 +854,22 @@ find_rows(const struct monitor *m, struct monitor_view *views, size_t n)
 struct monitor_view *
 monitor_get_tunnels(const struct monitor *m, size_t *n)
 {
-    const struct shash_node **nodes = shash_sort(&m->tunnels);
+    const struct shash_node **nodes = shash_sort(&m->wishes.by_name);
     struct monitor_view *views;
 
-    *n = shash_count(&m->tunnels);
+    *n = shash_count(&m->wishes.by_name);
     views = xcalloc(*n, sizeof *views);
     for (size_t i = 0; i < *n; i++) {
-        const struct monitor_tunnel *mt = nodes[i]->data;
+        const struct wish *wish = nodes[i]->data;
 
         views[i] = (struct monitor_view) {
             .name = nodes[i]->name,
-            .wish = mt->wish,
-            .effective = effective_tunnel(mt),
-            .peer = mt->peer[0] ? peers_find(&m->peers, mt->peer) : NULL,
-            .error = mt->error,
-            .unprotected = mt->unprotected,
-            .version = mt->version,
+            .wish = wish->now,
+            .effective = wish_effective(wish),
+            .peer = wish->peer[0] ? peers_find(&m->peers, wish->peer) : NULL,
+            .error = wish->error,
+            .unprotected = wish->unprotected,
+            .version = wish->version,
         };
     }
     free(nodes);
@@ -1043,7 +882,7 @@ monitor_get_tunnels(const struct monitor *m, size_t *n)
 const struct shash *
 monitor_get_in_clear(const struct monitor *m)
 {
-    return &m->in_clear;
+    return &m->unprotected.in_clear;
 }
 
 /* Fills in '*state'.  What it points to is good until the next
@@ -1076,13 +915,13 @@ monitor_get_summary(const struct monitor *m, struct monitor_summary *summary)
         .credentials = credentials_loader_get(m->credentials),
         .credentials_error = credentials_loader_get_error(m->credentials),
         .other_config = other_config(m),
-        .credentials_needed = m->credentials_needed,
+        .credentials_needed = m->wishes.n_certificate != 0,
         .credentials_warnings
             = credentials_loader_get_warnings(m->credentials),
         .guard_needed = protection.needed,
-        .n_tunnels = shash_count(&m->tunnels),
-        .n_failed = m->n_failed,
-        .settling = (m->refresh || m->peers_due
+        .n_tunnels = shash_count(&m->wishes.by_name),
+        .n_failed = m->wishes.n_failed,
+        .settling = (m->refresh || m->pass_due || m->peers_due
                      || m->idl_seqno != ovsdb_idl_get_seqno(m->idl)),
         .seqno = ovsdb_idl_get_seqno(m->idl),
         .next_cfg = cfg ? cfg->next_cfg : 0,

@@ -22,17 +22,12 @@
 #include "secret.h"
 #include "tunnel-options.h"
 
-/* Finds a peer by its addresses. */
-struct peer_address {
-    struct hmap_node node;      /* In struct peers' 'by_address'. */
-    struct peer *peer;
-};
-
+/* By the remote address alone, because peers_take() looks for that; ours are
+ * few. */
 static uint32_t
-hash_addresses(const struct in6_addr *local, const struct in6_addr *remote)
+hash_remote(const struct in6_addr *remote)
 {
-    return hash_bytes(remote, sizeof *remote,
-                      hash_bytes(local, sizeof *local, 0));
+    return hash_bytes(remote, sizeof *remote, 0);
 }
 
 /* Sets 'name' to "ovs-" and a hash of 'contents'. */
@@ -286,25 +281,13 @@ peers_init(struct peers *peers)
 void
 peers_destroy(struct peers *peers)
 {
-    struct peer_address *address;
     struct peer *peer;
 
-    HMAP_FOR_EACH_POP (address, node, &peers->by_address) {
-        free(address);
-    }
     HMAP_FOR_EACH_POP (peer, node, &peers->by_name) {
         peer_destroy(peer);
     }
     hmap_destroy(&peers->by_address);
     hmap_destroy(&peers->by_name);
-}
-
-/* Exchanges the contents of 'a' and 'b'. */
-void
-peers_swap(struct peers *a, struct peers *b)
-{
-    hmap_swap(&a->by_name, &b->by_name);
-    hmap_swap(&a->by_address, &b->by_address);
 }
 
 /* Returns the peer called 'name', or null. */
@@ -327,13 +310,13 @@ struct peer *
 peers_find_address(const struct peers *peers, const struct in6_addr *local,
                    const struct in6_addr *remote)
 {
-    const struct peer_address *address;
+    struct peer *peer;
 
-    HMAP_FOR_EACH_WITH_HASH (address, node, hash_addresses(local, remote),
+    HMAP_FOR_EACH_WITH_HASH (peer, address_node, hash_remote(remote),
                              &peers->by_address) {
-        if (ipv6_addr_equals(&address->peer->local, local)
-            && ipv6_addr_equals(&address->peer->remote, remote)) {
-            return address->peer;
+        if (ipv6_addr_equals(&peer->local, local)
+            && ipv6_addr_equals(&peer->remote, remote)) {
+            return peer;
         }
     }
     return NULL;
@@ -342,12 +325,36 @@ peers_find_address(const struct peers *peers, const struct in6_addr *local,
 static void
 peers_insert(struct peers *peers, struct peer *peer)
 {
-    struct peer_address *address = xmalloc(sizeof *address);
-
-    address->peer = peer;
     hmap_insert(&peers->by_name, &peer->node, hash_string(peer->name, 0));
-    hmap_insert(&peers->by_address, &address->node,
-                hash_addresses(&peer->local, &peer->remote));
+    hmap_insert(&peers->by_address, &peer->address_node,
+                hash_remote(&peer->remote));
+}
+
+static struct peer *
+find_remote(const struct peers *peers, const struct in6_addr *remote)
+{
+    struct peer *peer;
+
+    HMAP_FOR_EACH_WITH_HASH (peer, address_node, hash_remote(remote),
+                             &peers->by_address) {
+        if (ipv6_addr_equals(&peer->remote, remote)) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+/* Moves all peers with remote address 'remote' from 'src' to 'dst'. */
+void
+peers_take(struct peers *dst, struct peers *src, const struct in6_addr *remote)
+{
+    struct peer *peer;
+
+    while ((peer = find_remote(src, remote)) != NULL) {
+        hmap_remove(&src->by_address, &peer->address_node);
+        hmap_remove(&src->by_name, &peer->node);
+        peers_insert(dst, peer);
+    }
 }
 
 static bool

@@ -51,6 +51,7 @@ struct child {
 
 struct peer {
     struct hmap_node node;      /* In struct peers' 'by_name'. */
+    struct hmap_node address_node;      /* In its 'by_address'. */
     char name[PEER_NAME_LEN + 1];
 
     int family;                 /* AF_INET or AF_INET6. */
@@ -73,7 +74,7 @@ struct peer {
 /* A set of peers in which no two have the same pair of addresses. */
 struct peers {
     struct hmap by_name;        /* Contains "struct peer"s. */
-    struct hmap by_address;     /* Contains "struct peer_address"es. */
+    struct hmap by_address;     /* Contains them too. */
 };
 
 #define PEERS_FOR_EACH(PEER, PEERS) \
@@ -81,7 +82,8 @@ struct peers {
 
 void peers_init(struct peers *);
 void peers_destroy(struct peers *);
-void peers_swap(struct peers *, struct peers *);
+void peers_take(struct peers *dst, struct peers *src,
+                const struct in6_addr *remote);
 struct peer *peers_find(const struct peers *, const char *name);
 struct peer *peers_find_address(const struct peers *,
                                 const struct in6_addr *local,

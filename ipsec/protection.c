@@ -41,8 +41,7 @@ struct protection {
     struct guard *guard;
     struct guard_settings settings;
     char *error;                /* What is wrong with those, or null. */
-    struct guard_plan *plan;    /* Of the last pass. */
-    struct guard_plan *next;    /* Of the pass that is under way. */
+    struct guard_plan *plan;
     struct transition transition;
     struct drain drain;
     long long int check_at;     /* ms. */
@@ -83,9 +82,11 @@ protection_destroy(struct protection *p)
 
 /* The pass. */
 
-/* Begins a pass.  Every tunnel has to be added before protection_end(). */
+/* Begins a pass about all tunnels, because of new settings in 'other_config'
+ * for one: every tunnel has to be added before protection_end().  Without this
+ * only what has changed is added and removed. */
 void
-protection_begin(struct protection *p, const struct smap *other_config)
+protection_restart(struct protection *p, const struct smap *other_config)
 {
     char *error = guard_settings_parse(other_config, &p->settings);
 
@@ -94,15 +95,22 @@ protection_begin(struct protection *p, const struct smap *other_config)
     }
     free(p->error);
     p->error = error;
-    p->next = guard_plan_create(&p->settings.options);
-    guard_plan_add_mark(p->next, p->settings.mark, p->settings.mark_mask);
+    guard_plan_clear(p->plan, &p->settings.options);
+    guard_plan_add_mark(p->plan, p->settings.mark, p->settings.mark_mask);
 }
 
 /* Adds 't', which asks for encryption. */
 void
 protection_add(struct protection *p, const struct tunnel *t)
 {
-    guard_plan_add(p->next, t);
+    guard_plan_add(p->plan, t);
+}
+
+/* Takes 't' out, which has been added. */
+void
+protection_remove(struct protection *p, const struct tunnel *t)
+{
+    guard_plan_remove(p->plan, t);
 }
 
 /* Returns the peer with which 't' is still encrypted, or null. */
@@ -120,6 +128,14 @@ find_peer(const struct protection *p, const struct tunnel *t,
             ? peer : NULL);
 }
 
+/* Takes all tunnels out that ask for no encryption: in each pass they are
+ * stated anew. */
+void
+protection_clear_plain(struct protection *p)
+{
+    guard_plan_clear_plain(p->plan);
+}
+
 /* Adds 't', which asks for no encryption.  'flow': it has remote_ip=flow.
  * 'local' is the address its packets leave with.  'peers' are those of the
  * last pass. */
@@ -127,7 +143,7 @@ void
 protection_add_plain(struct protection *p, const struct tunnel *t, bool flow,
                      const struct in6_addr *local, const struct peers *peers)
 {
-    guard_plan_add_plain(p->next, t, flow,
+    guard_plan_add_plain(p->plan, t, flow,
                          find_peer(p, t, local, peers) != NULL);
 }
 
@@ -151,14 +167,18 @@ void
 protection_end(struct protection *p)
 {
     bool was_deferred = transition_is_under_way(&p->transition);
+    struct shash cut_off = SHASH_INITIALIZER(&cut_off);
+    struct shash weakened = SHASH_INITIALIZER(&weakened);
 
-    guard_plan_finish(p->next, &p->transition,
+    shash_swap(&p->plan->cut_off, &cut_off);
+    shash_swap(&p->plan->weakened, &weakened);
+    guard_plan_finish(p->plan, &p->transition,
                       time_msec() + p->settings.timeout);
-    warn_of_new(&p->next->cut_off, &p->plan->cut_off);
-    warn_of_new(&p->next->weakened, &p->plan->weakened);
-    guard_set(p->guard, p->next->rules, p->next->n_rules);
-    guard_plan_destroy(p->plan);
-    p->plan = p->next;
+    warn_of_new(&p->plan->cut_off, &cut_off);
+    warn_of_new(&p->plan->weakened, &weakened);
+    shash_destroy_free_data(&cut_off);
+    shash_destroy_free_data(&weakened);
+    guard_set(p->guard, p->plan->rules, p->plan->n_rules);
 
     if (!was_deferred && transition_is_under_way(&p->transition)) {
         VLOG_INFO("ipsec_transition=seamless: tunnels stay in clear until all "

@@ -6,9 +6,10 @@
 
 /* What the guard is told, and when.
  *
- * 'monitor' has one of these and hands it all tunnels in each pass, which
- * makes a plan (guard-plan.h) and states that to 'guard'.  Between passes the
- * ways from clear to encrypted (transition.h) and back (drain.h) go on. */
+ * 'monitor' has one of these and hands it in each pass what has changed of the
+ * tunnels, which makes a plan (guard-plan.h), and states that to 'guard'.
+ * Between passes the ways from clear to encrypted (transition.h) and back
+ * (drain.h) go on. */
 
 #include <stdbool.h>
 
@@ -42,8 +43,10 @@ struct protection_state {
 struct protection *protection_create(struct guard *, struct ike *);
 void protection_destroy(struct protection *);
 
-void protection_begin(struct protection *, const struct smap *other_config);
+void protection_restart(struct protection *, const struct smap *other_config);
 void protection_add(struct protection *, const struct tunnel *);
+void protection_remove(struct protection *, const struct tunnel *);
+void protection_clear_plain(struct protection *);
 void protection_add_plain(struct protection *, const struct tunnel *,
                           bool flow, const struct in6_addr *local,
                           const struct peers *);

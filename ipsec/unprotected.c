@@ -9,6 +9,20 @@
 
 #include <stddef.h>
 
+#include "openvswitch/vlog.h"
+#include "ovsdb-idl.h"
+#include "vswitch-idl.h"
+
+#include "protection.h"
+#include "tunnel.h"
+#include "wishes.h"
+
+VLOG_DEFINE_THIS_MODULE(unprotected);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
+
+/* The decision. */
+
 static const char *
 reason_in_clear(const struct unprotected_facts *facts)
 {
@@ -46,4 +60,158 @@ unprotected_reason(const struct unprotected_facts *facts)
                 "options:remote_ip to the peer's address");
     }
     return NULL;
+}
+
+/* The host. */
+
+/* Bridges whose tunnels the kernel does not see. */
+static void
+watch_bridges(struct ovsdb_idl *idl)
+{
+    struct ovsdb_idl_condition condition;
+
+    ovsdb_idl_add_table(idl, &ovsrec_table_bridge);
+    ovsdb_idl_track_add_column(idl, &ovsrec_bridge_col_datapath_type);
+    ovsdb_idl_track_add_column(idl, &ovsrec_bridge_col_ports);
+    ovsdb_idl_add_table(idl, &ovsrec_table_port);
+    ovsdb_idl_track_add_column(idl, &ovsrec_port_col_interfaces);
+
+    ovsdb_idl_condition_init(&condition);
+    ovsrec_bridge_add_clause_datapath_type(&condition, OVSDB_F_EQ, "netdev");
+    ovsdb_idl_set_condition(idl, &ovsrec_table_bridge, &condition);
+    ovsdb_idl_condition_destroy(&condition);
+    ovsdb_idl_condition_init(&condition);
+    ovsdb_idl_set_condition(idl, &ovsrec_table_port, &condition);
+    ovsdb_idl_condition_destroy(&condition);
+}
+
+/* Ports are of interest only if there is such a bridge: a hypervisor has many
+ * of them. */
+static void
+watch_ports(struct ovsdb_idl *idl)
+{
+    struct ovsdb_idl_condition condition;
+
+    ovsdb_idl_condition_init(&condition);
+    if (ovsrec_bridge_first(idl)) {
+        ovsdb_idl_condition_add_clause_true(&condition);
+    }
+    ovsdb_idl_set_condition(idl, &ovsrec_table_port, &condition);
+    ovsdb_idl_condition_destroy(&condition);
+}
+
+/* Makes 'u' know of nothing, and 'idl' hold what it needs. */
+void
+unprotected_init(struct unprotected *u, struct ovsdb_idl *idl)
+{
+    sset_init(&u->userspace);
+    u->offload = false;
+    shash_init(&u->in_clear);
+    shash_init(&u->was_in_clear);
+    watch_bridges(idl);
+}
+
+/* Frees what is in 'u'. */
+void
+unprotected_destroy(struct unprotected *u)
+{
+    sset_destroy(&u->userspace);
+    shash_destroy(&u->in_clear);
+    shash_destroy(&u->was_in_clear);
+}
+
+/* Returns true if bridges have changed in a way that matters since the last
+ * ovsdb_idl_track_clear(). */
+bool
+unprotected_host_changed(const struct ovsdb_idl *idl)
+{
+    return (ovsrec_bridge_track_get_first(idl)
+            || ovsrec_port_track_get_first(idl));
+}
+
+/* Takes in what bridges there are, and whether flows are offloaded to NICs.
+ * All wishes have to be noted after that. */
+void
+unprotected_note_host(struct unprotected *u, struct ovsdb_idl *idl,
+                      bool offload)
+{
+    const struct ovsrec_bridge *bridge;
+
+    watch_ports(idl);
+    u->offload = offload;
+    sset_clear(&u->userspace);
+    OVSREC_BRIDGE_FOR_EACH (bridge, idl) {
+        for (size_t i = 0; i < bridge->n_ports; i++) {
+            const struct ovsrec_port *port = bridge->ports[i];
+
+            for (size_t j = 0; j < port->n_interfaces; j++) {
+                sset_add(&u->userspace, port->interfaces[j]->name);
+            }
+        }
+    }
+}
+
+/* Tunnels. */
+
+static void
+warn(const char *name, const char *reason)
+{
+    VLOG_WARN_RL(&rl, "%s: UNPROTECTED: %s", name, reason);
+}
+
+/* Notes in 'wish' why IPsec cannot help it. */
+void
+unprotected_note_wish(const struct unprotected *u, struct wish *wish)
+{
+    const struct unprotected_facts facts = {
+        .wants = true,
+        .others_want = true,
+        .flow = wish->flow,
+        .userspace = sset_contains(&u->userspace, wish->now->name),
+        .offload = u->offload,
+    };
+    const char *reason = unprotected_reason(&facts);
+
+    if (reason && reason != wish->unprotected) {
+        warn(wish->now->name, reason);
+    }
+    wish->unprotected = reason;
+}
+
+/* Begins to take in all tunnels that ask for no encryption. */
+void
+unprotected_begin_plain(struct unprotected *u)
+{
+    shash_swap(&u->in_clear, &u->was_in_clear);
+}
+
+/* Notes that the tunnel called 'name' is in clear, unless it is cut off or
+ * weakens the guard, as 'state' says, which is told apart.  'declared': its
+ * owner means it.  'others_want': a tunnel on this host asks for
+ * encryption. */
+void
+unprotected_note_plain(struct unprotected *u, const char *name, bool declared,
+                       bool others_want, const struct protection_state *state)
+{
+    const struct unprotected_facts facts = {
+        .others_want = others_want,
+        .declared = declared,
+    };
+    const char *reason = unprotected_reason(&facts);
+
+    if (!reason || shash_find(state->cut_off, name)
+        || shash_find(state->weakened, name)) {
+        return;
+    }
+    shash_add(&u->in_clear, name, reason);
+    if (shash_find_data(&u->was_in_clear, name) != reason) {
+        warn(name, reason);
+    }
+}
+
+/* Ends it. */
+void
+unprotected_end_plain(struct unprotected *u)
+{
+    shash_clear(&u->was_in_clear);
 }

@@ -5,10 +5,20 @@
 #define UNPROTECTED_H 1
 
 /* Whether there is something about a tunnel that IPsec cannot help, however
- * well everything else is: decided from values alone.  'monitor' collects
- * them, and shows and logs the answer. */
+ * well everything else is: what kind of bridge it is on, what the NIC does, or
+ * that it asks for no encryption while others do.
+ *
+ * 'monitor' has one struct unprotected, tells it of tunnels, and shows what
+ * was found; this logs it.  The decision is made from values alone. */
 
 #include <stdbool.h>
+
+#include "openvswitch/shash.h"
+#include "sset.h"
+
+struct ovsdb_idl;
+struct protection_state;
+struct wish;
 
 struct unprotected_facts {
     bool wants;                 /* It asks for encryption. */
@@ -20,5 +30,28 @@ struct unprotected_facts {
 };
 
 const char *unprotected_reason(const struct unprotected_facts *);
+
+struct unprotected {
+    struct sset userspace;      /* Names of the interfaces on bridges with the
+                                 * userspace datapath. */
+    bool offload;               /* As above. */
+    struct shash in_clear;      /* Name -> why, a constant: tunnels that ask
+                                 * for no encryption while others do. */
+    struct shash was_in_clear;  /* The same of the last pass. */
+};
+
+void unprotected_init(struct unprotected *, struct ovsdb_idl *);
+void unprotected_destroy(struct unprotected *);
+
+bool unprotected_host_changed(const struct ovsdb_idl *);
+void unprotected_note_host(struct unprotected *, struct ovsdb_idl *,
+                           bool offload);
+void unprotected_note_wish(const struct unprotected *, struct wish *);
+
+void unprotected_begin_plain(struct unprotected *);
+void unprotected_note_plain(struct unprotected *, const char *name,
+                            bool declared, bool others_want,
+                            const struct protection_state *);
+void unprotected_end_plain(struct unprotected *);
 
 #endif /* unprotected.h */

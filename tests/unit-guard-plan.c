@@ -85,6 +85,19 @@ add_all(struct guard_plan *plan, const struct scene *scene)
     }
 }
 
+static void
+remove_encrypted(struct guard_plan *plan, const struct scene *scene)
+{
+    for (size_t i = 0; i < 4 && scene->encrypted[i]; i++) {
+        struct smap options;
+        struct tunnel *t = parse_tunnel(scene->encrypted[i], &options);
+
+        guard_plan_remove(plan, t);
+        tunnel_destroy(t);
+        smap_destroy(&options);
+    }
+}
+
 static char *
 format_rules(const struct guard_plan *plan)
 {
@@ -127,11 +140,10 @@ check_text(char *got, const char *expected)
     free(got);
 }
 
-static void
-check_scene(const struct scene *scene)
+static struct guard_plan *
+create_plan(const struct scene *scene)
 {
     struct guard_settings settings;
-    struct transition transition;
     struct guard_plan *plan;
     struct smap config;
 
@@ -139,15 +151,59 @@ check_scene(const struct scene *scene)
     memset(&settings, 0, sizeof settings);
     CHECK_STRING(guard_settings_parse(&config, &settings), NULL);
     plan = guard_plan_create(&settings.options);
+    smap_destroy(&config);
+    return plan;
+}
+
+static void
+finish(struct guard_plan *plan)
+{
+    struct transition transition;
+
     transition_init(&transition, NULL);
-    add_all(plan, scene);
     guard_plan_finish(plan, &transition, 0);
+    transition_destroy(&transition);
+}
+
+static void
+check_plan(const struct guard_plan *plan, const struct scene *scene)
+{
     check_text(format_rules(plan), scene->rules);
     check_text(format_names(&plan->cut_off), scene->cut_off);
     check_text(format_names(&plan->weakened), scene->weakened);
+}
+
+static void
+check_scene(const struct scene *scene)
+{
+    struct guard_plan *plan = create_plan(scene);
+
+    add_all(plan, scene);
+    finish(plan);
+    check_plan(plan, scene);
     guard_plan_destroy(plan);
-    transition_destroy(&transition);
-    smap_destroy(&config);
+}
+
+/* What was there before leaves no trace, whether it goes before or after the
+ * new comes. */
+static void
+check_change(const struct scene *old, const struct scene *new, bool add_first)
+{
+    struct guard_plan *plan = create_plan(new);
+
+    add_all(plan, old);
+    finish(plan);
+    guard_plan_clear_plain(plan);
+    if (add_first) {
+        add_all(plan, new);
+        remove_encrypted(plan, old);
+    } else {
+        remove_encrypted(plan, old);
+        add_all(plan, new);
+    }
+    finish(plan);
+    check_plan(plan, new);
+    guard_plan_destroy(plan);
 }
 
 #define ONE "a geneve remote_ip=10.0.0.1 psk=x"
@@ -409,6 +465,10 @@ unit_guard_plan(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
         check_scene(&scenes[i]);
+        for (size_t j = 0; j < ARRAY_SIZE(scenes); j++) {
+            check_change(&scenes[j], &scenes[i], true);
+            check_change(&scenes[j], &scenes[i], false);
+        }
     }
     test_transition();
     test_mark();
