@@ -224,6 +224,8 @@ put_troubles(const struct control *control, struct ds *ds)
     }
     put_count(ds, host.n_failed, host.n_tunnels,
               "tunnels are INVALID or have no connection");
+    put_count(ds, host.n_unprotected, host.n_tunnels,
+              "tunnels are UNPROTECTED");
     put_count(ds, counts.n - counts.n_up, counts.n, "connections are DOWN");
     put_plain_count(ds, shash_count(protection.cut_off),
                     "without encryption are cut off");

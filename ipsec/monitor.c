@@ -146,7 +146,7 @@ monitor_create(const char *database, struct ike *ike, struct guard *guard)
     add_shown_column(m->idl, &ovsrec_interface_col_ofport);
     add_shown_column(m->idl, &ovsrec_interface_col_cfm_fault);
     watch_tunnel_types(m->idl);
-    unprotected_init(&m->unprotected, m->idl);
+    unprotected_init(&m->unprotected, m->idl, guard);
 
     m->database = xstrdup(database);
     m->ike = ike;
@@ -251,7 +251,7 @@ update_wish(struct monitor *m, const struct ovsrec_interface *row)
         m->remote_certs_due |= has_remote_cert(wish);
     }
     set_guarded(m, wish, true);
-    unprotected_note_wish(&m->unprotected, wish);
+    unprotected_note_wish(&m->unprotected, &m->wishes, wish);
 }
 
 static void
@@ -680,16 +680,20 @@ update_remote_certs(struct monitor *m)
     sset_destroy(&paths);
 }
 
-/* Something about the host, not about a tunnel, has changed. */
 static void
-update_host(struct monitor *m)
+note_host(struct monitor *m)
+{
+    unprotected_note_host(&m->unprotected, m->idl,
+                          smap_get_bool(other_config(m), "hw-offload", false));
+}
+
+static void
+note_wishes(struct monitor *m)
 {
     struct shash_node *node;
 
-    unprotected_note_host(&m->unprotected, m->idl,
-                          smap_get_bool(other_config(m), "hw-offload", false));
     SHASH_FOR_EACH (node, &m->wishes.by_name) {
-        unprotected_note_wish(&m->unprotected, node->data);
+        unprotected_note_wish(&m->unprotected, &m->wishes, node->data);
     }
 }
 
@@ -711,14 +715,16 @@ begin_full_pass(struct monitor *m)
 static void
 run_pass(struct monitor *m, bool full)
 {
-    if (full || unprotected_host_changed(m->idl)) {
-        update_host(m);
-    }
     if (full) {
+        note_host(m);
         begin_full_pass(m);
         update_all_rows(m);
     } else {
         update_changed_rows(m);
+        if (unprotected_host_changed(m->idl)) {
+            note_host(m);
+            note_wishes(m);
+        }
     }
     update_remote_certs(m);
     update_guard(m);
@@ -766,6 +772,9 @@ monitor_run(struct monitor *m)
     }
     ovsdb_idl_track_clear(m->idl);
     guard_run(m->guard);
+    if (unprotected_kernel_changed(&m->unprotected)) {
+        note_wishes(m);
+    }
     run_acquires(m);
     /* Nothing is loaded before the guard is there.  A host that cannot have
      * one gets its SAs all the same, and 'guard' says so. */
@@ -921,6 +930,7 @@ monitor_get_summary(const struct monitor *m, struct monitor_summary *summary)
         .guard_needed = protection.needed,
         .n_tunnels = shash_count(&m->wishes.by_name),
         .n_failed = m->wishes.n_failed,
+        .n_unprotected = m->wishes.n_unprotected,
         .settling = (m->refresh || m->pass_due || m->peers_due
                      || m->idl_seqno != ovsdb_idl_get_seqno(m->idl)),
         .seqno = ovsdb_idl_get_seqno(m->idl),

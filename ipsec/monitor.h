@@ -51,6 +51,7 @@ struct monitor_summary {
     bool guard_needed;
     size_t n_tunnels;
     size_t n_failed;                    /* INVALID, or without a peer. */
+    size_t n_unprotected;               /* IPsec cannot help them. */
     bool settling;                      /* Something that has changed is not
                                          * yet handed on. */
     unsigned int seqno;                 /* Counts the database's changes. */

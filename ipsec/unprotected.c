@@ -7,12 +7,16 @@
 
 #include "unprotected.h"
 
-#include <stddef.h>
+#include <stdlib.h>
 
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
+#include "util.h"
 #include "vswitch-idl.h"
 
+#include "guard-plan.h"
+#include "guard-rule.h"
+#include "leaks.h"
 #include "protection.h"
 #include "tunnel.h"
 #include "wishes.h"
@@ -100,12 +104,15 @@ watch_ports(struct ovsdb_idl *idl)
     ovsdb_idl_condition_destroy(&condition);
 }
 
-/* Makes 'u' know of nothing, and 'idl' hold what it needs. */
+/* Makes 'u' know of nothing, and 'idl' hold what it needs.  'guard' must
+ * outlive it. */
 void
-unprotected_init(struct unprotected *u, struct ovsdb_idl *idl)
+unprotected_init(struct unprotected *u, struct ovsdb_idl *idl,
+                 const struct guard *guard)
 {
     sset_init(&u->userspace);
     u->offload = false;
+    u->leaks = leaks_create(guard);
     shash_init(&u->in_clear);
     shash_init(&u->was_in_clear);
     watch_bridges(idl);
@@ -116,6 +123,7 @@ void
 unprotected_destroy(struct unprotected *u)
 {
     sset_destroy(&u->userspace);
+    leaks_destroy(u->leaks);
     shash_destroy(&u->in_clear);
     shash_destroy(&u->was_in_clear);
 }
@@ -153,15 +161,29 @@ unprotected_note_host(struct unprotected *u, struct ovsdb_idl *idl,
 
 /* Tunnels. */
 
-static void
-warn(const char *name, const char *reason)
+/* Returns true if something in the kernel has changed that matters.  All
+ * wishes have to be noted after that. */
+bool
+unprotected_kernel_changed(struct unprotected *u)
 {
-    VLOG_WARN_RL(&rl, "%s: UNPROTECTED: %s", name, reason);
+    return leaks_run(u->leaks);
 }
 
-/* Notes in 'wish' why IPsec cannot help it. */
+/* Returns what beats the guard for 't', which the caller frees, or null. */
+static char *
+find_leak(const struct unprotected *u, const struct tunnel *t)
+{
+    struct guard_selector selectors[2];
+
+    return (t && tunnel_selectors(t, selectors) == 1
+            ? leaks_find(u->leaks, &selectors[0], &t->local, &t->remote)
+            : NULL);
+}
+
+/* Notes in 'wish', which is one of 'wishes', why IPsec cannot help it. */
 void
-unprotected_note_wish(const struct unprotected *u, struct wish *wish)
+unprotected_note_wish(const struct unprotected *u, struct wishes *wishes,
+                      struct wish *wish)
 {
     const struct unprotected_facts facts = {
         .wants = true,
@@ -171,11 +193,10 @@ unprotected_note_wish(const struct unprotected *u, struct wish *wish)
         .offload = u->offload,
     };
     const char *reason = unprotected_reason(&facts);
+    char *leak = reason ? NULL : find_leak(u, wish_effective(wish));
 
-    if (reason && reason != wish->unprotected) {
-        warn(wish->now->name, reason);
-    }
-    wish->unprotected = reason;
+    wish_set_unprotected(wishes, wish, reason ? reason : leak);
+    free(leak);
 }
 
 /* Begins to take in all tunnels that ask for no encryption. */
@@ -205,7 +226,7 @@ unprotected_note_plain(struct unprotected *u, const char *name, bool declared,
     }
     shash_add(&u->in_clear, name, reason);
     if (shash_find_data(&u->was_in_clear, name) != reason) {
-        warn(name, reason);
+        VLOG_WARN_RL(&rl, "%s: UNPROTECTED: %s", name, reason);
     }
 }
 

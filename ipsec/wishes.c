@@ -28,6 +28,7 @@ wishes_init(struct wishes *wishes)
     hmap_init(&wishes->by_address);
     ovs_list_init(&wishes->due);
     wishes->n_failed = 0;
+    wishes->n_unprotected = 0;
     wishes->n_certificate = 0;
 }
 
@@ -168,6 +169,7 @@ wishes_remove(struct wishes *wishes, struct wish *wish)
     set_due(wishes, wish->address);
     ovs_list_remove(&wish->node);
     wish_set_error(wishes, wish, NULL);
+    wish_set_unprotected(wishes, wish, NULL);
     wishes->n_certificate -= needs_certificate(wish->now);
     shash_find_and_delete(&wishes->by_name, wish->now->name);
     tunnel_destroy(wish->now);
@@ -218,6 +220,22 @@ wish_set_error(struct wishes *wishes, struct wish *wish, const char *error)
         free(wish->error);
         wish->error = nullable_xstrdup(error);
     }
+}
+
+/* Notes why IPsec cannot help 'wish', or null. */
+void
+wish_set_unprotected(struct wishes *wishes, struct wish *wish,
+                     const char *reason)
+{
+    if (nullable_string_is_equal(wish->unprotected, reason)) {
+        return;
+    }
+    if (reason) {
+        VLOG_WARN_RL(&rl, "%s: UNPROTECTED: %s", wish->now->name, reason);
+    }
+    wishes->n_unprotected += (reason != NULL) - (wish->unprotected != NULL);
+    free(wish->unprotected);
+    wish->unprotected = nullable_xstrdup(reason);
 }
 
 /* Returns what counts of 'wish': what the row says, or what it said when it

@@ -36,7 +36,7 @@ struct wish {
     unsigned int version;       /* How many of these there were. */
     char peer[PEER_NAME_LEN + 1];       /* Name of its peer, or "". */
     char *error;                /* Why it has no peer, or null. */
-    const char *unprotected;    /* Why IPsec cannot help, or null. */
+    char *unprotected;          /* Why IPsec cannot help, or null. */
     bool flow;                  /* It has remote_ip=flow. */
     bool had_sa;                /* When we started, in a contest. */
     bool guarded;               /* The guard knows of 'now' and 'good'. */
@@ -57,6 +57,7 @@ struct wishes {
     struct ovs_list due;        /* Those of these to fold anew.  One without
                                  * wishes is here until that is done. */
     size_t n_failed;            /* Wishes that have an 'error'. */
+    size_t n_unprotected;       /* Wishes that are 'unprotected'. */
     size_t n_certificate;       /* Wishes that need our certificate. */
 };
 
@@ -69,6 +70,7 @@ void wishes_remove(struct wishes *, struct wish *);
 bool wish_is(const struct wish *, const struct tunnel *);
 void wish_set(struct wishes *, struct wish *, struct tunnel *);
 void wish_set_error(struct wishes *, struct wish *, const char *error);
+void wish_set_unprotected(struct wishes *, struct wish *, const char *reason);
 const struct tunnel *wish_effective(const struct wish *);
 
 void wishes_all_due(struct wishes *);
