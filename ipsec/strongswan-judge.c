@@ -93,12 +93,16 @@ is_superseded(const struct strongswan_sas *sas,
 }
 
 /* When an attempt that has led to nothing may be given up, in ms.  It grows
- * with the number of attempts, because a peer may be slow rather than
- * dead. */
+ * with the number of attempts, because a peer may be slow rather than dead.
+ * Before we have made one, charon itself may bring back what the peer has
+ * deleted: that is as good as ours. */
 static long long int
-attempt_ends(const struct strongswan_attempt *attempt)
+attempt_ends(const struct strongswan_attempt *attempt, long long int now)
 {
-    return MAX(attempt->next, attempt->at + CONNECTING_TIMEOUT);
+    long long int since = (attempt->at ? attempt->at
+                           : attempt->since ? attempt->since : now);
+
+    return MAX(attempt->next, since + CONNECTING_TIMEOUT);
 }
 
 static void
@@ -207,7 +211,7 @@ strongswan_judge(const struct peer *peer, const struct strongswan_sas *sas,
 
     find_replaced(peer, sas, verdict);
 
-    bool over = now >= attempt_ends(attempt);
+    bool over = now >= attempt_ends(attempt, now);
     find_misfits(peer, sas, verdict);
     find_obsolete(sas, !verdict->sending && over, verdict);
     if (verdict->sending && svec_is_empty(&verdict->end_ikes)
@@ -225,7 +229,7 @@ strongswan_judge(const struct peer *peer, const struct strongswan_sas *sas,
         wait_until(verdict, now + STRONGSWAN_BACKOFF_MIN);
     } else if (!verdict->sending && strongswan_sas_busy(sas)) {
         /* Asking again would make a second child. */
-        wait_until(verdict, attempt_ends(attempt));
+        wait_until(verdict, attempt_ends(attempt, now));
     } else if (!verdict->sending && now < attempt->next && !attempt->hurry) {
         wait_until(verdict, attempt->next);
     } else if (svec_is_empty(&verdict->initiate) && later != LLONG_MAX) {

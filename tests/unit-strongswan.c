@@ -350,6 +350,28 @@ ike_with_in(const char *id)
     return ike;
 }
 
+/* What the peer deletes charon brings back by itself.  An IKE_SA that is busy
+ * with that is not one that the peer does not answer, and forcing it to an end
+ * would leave the peer's half of it behind. */
+static void
+test_brought_back(void)
+{
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct strongswan_sas sas;
+    struct section *ike = ike_with_in("1");
+
+    strongswan_sas_init(&sas);
+    section_put_list(ike, "tasks-active", "CHILD_CREATE");
+    take(&sas, ike, NULL, 100000);
+    check_verdict_of(&peer, &sas, &attempt, 100000,
+                     "-R ike[] child[] start[] again 103000");
+    check_verdict_of(&peer, &sas, &attempt, 102000,
+                     "-R ike[] child[] start[] again 103000");
+    check_verdict_of(&peer, &sas, &attempt, 103000,
+                     "-R ike[1] child[] start[] again 104000");
+    strongswan_sas_uninit(&sas);
+}
+
 /* What takes a child's place comes before that goes. */
 static void
 test_replaced(void)
@@ -457,6 +479,7 @@ test_duplicates(void)
 void
 unit_strongswan(void)
 {
+    test_brought_back();
     test_replaced();
     test_duplicates();
     test_parse();
