@@ -512,9 +512,10 @@ wire_filter () {
     esac
 }
 
-# One line for each packet; what tcpdump cannot read it dumps in further ones.
+# One line for each packet, which begins with the time: tcpdump writes more for
+# some.
 wire_read () {
-    tcpdump -n -r "$SANDBOX/$1.pcap" "$2" 2>/dev/null | grep -v '^	'
+    tcpdump -n -r "$SANDBOX/$1.pcap" "$2" 2>/dev/null | grep '^[0-9][0-9]:'
 }
 
 # capture_start NAME: to $SANDBOX/NAME.pcap; what is sent from now on is seen.
