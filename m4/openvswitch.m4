@@ -13,7 +13,8 @@ dnl   3. Debian's package openvswitch-source, which is unpacked and built
 dnl      once into the build folder, or into a folder below
 dnl      $OVN_IPSEC_OVS_CACHE that several build folders can share.
 dnl
-dnl Sets OVS_CFLAGS, OVS_LIBS, OVSDB_IDLC (a command), OVS_VERSION and
+dnl Sets OVS_CFLAGS, OVS_LIBS, OVSDB_IDLC and OVSDB_DOC (commands; the latter is
+dnl empty with a -devel package, which does not have it), OVS_VERSION and
 dnl OVS_FROM, and writes ovs-config.h, which is Open vSwitch's config.h
 dnl without its PACKAGE names: its headers are only right together with that.
 AC_DEFUN([OVN_IPSEC_OPENVSWITCH], [
@@ -66,6 +67,8 @@ AC_DEFUN([OVN_IPSEC_OPENVSWITCH], [
   AC_SUBST([OVS_CFLAGS])
   AC_SUBST([OVS_LIBS])
   AC_SUBST([OVSDB_IDLC])
+  AC_SUBST([OVSDB_DOC])
+  AM_CONDITIONAL([HAVE_OVSDB_DOC], [test -n "$OVSDB_DOC"])
   AC_SUBST([OVS_VERSION])
 ])
 
@@ -168,7 +171,9 @@ AC_DEFUN([OVN_IPSEC_OVS_TREE__], [
     AS_IF([test -f "$ovs_archive"], [OVS_LIBS="$OVS_LIBS $ovs_archive"])
   done
   OVS_LIBS="$OVS_LIBS `sed -n 's/^Libs.private: //p' "$ovs_tree/lib/libopenvswitch.pc"` -lpthread"
-  OVSDB_IDLC="env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$ovs_source/python:$ovs_tree/python $PYTHON3 $ovs_tree/ovsdb/ovsdb-idlc"
+  ovs_python="env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$ovs_source/python:$ovs_tree/python $PYTHON3"
+  OVSDB_IDLC="$ovs_python $ovs_tree/ovsdb/ovsdb-idlc"
+  OVSDB_DOC="$ovs_python $ovs_source/ovsdb/ovsdb-doc"
   OVN_IPSEC_OVS_CONFIG__([$ovs_tree/config.h])
 ])
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (C) The OVN IPsec Authors */
 
-/* See global.h.  The rules are those of ovn-nb(5), table NB_Global, and
- * ovn-sb(5), table SB_Global. */
+/* See global.h.  The rules are those of ovn-ipsec-nb(5), table NB_Global, and
+ * ovn-ipsec-sb(5), table SB_Global. */
 
 #include <config.h>
 
