@@ -42,7 +42,8 @@ static const struct permission permissions[] = {
     {"Chassis_Private", "name", true,
      {"chassis", "external_ids", "nb_cfg", "nb_cfg_timestamp"},
      NULL, NULL, NULL},
-    {"Encap", "chassis_name", true, {"ip", "options", "type"}, NULL, NULL, NULL},
+    {"Encap", "chassis_name", true, {"ip", "options", "type"},
+     NULL, NULL, NULL},
     {"Port_Binding", "", false,
      {"additional_chassis", "additional_encap", "chassis", "encap", "options",
       "up", "virtual_parent"}, NULL, NULL, NULL},
@@ -101,9 +102,9 @@ has_table(const struct ovsdb_idl *sb, const struct permission *p)
     return !p->newer_table || ovsdb_idl_server_has_table(sb, p->newer_table);
 }
 
-/* libopenvswitch warns of a table that the database lacks, and can be asked for
- * one only while it connects.  So Learned_Route (OVN 25.03) is asked for once
- * the database shows columns of OVN 24.03. */
+/* libopenvswitch warns of a table that the database lacks, and can be asked
+ * for one only while it connects.  So Learned_Route (OVN 25.03) is asked for
+ * once the database shows columns of OVN 24.03. */
 static void
 follow_newer_tables(struct ovsdb_idl *sb)
 {
