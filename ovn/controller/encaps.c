@@ -55,18 +55,16 @@ struct pass {
     struct shash ports;
 };
 
-/* Makes 'encaps' ready, before the first run of 'local'. */
+/* Makes 'encaps' ready for the first pass. */
 void
-encaps_init(struct encaps *encaps, struct ovsdb_idl *local)
+encaps_init(struct encaps *encaps)
 {
     *encaps = (struct encaps) {
         .changed = SSET_INITIALIZER(&encaps->changed),
         .all_changed = true,
         .ipsec_options = SMAP_INITIALIZER(&encaps->ipsec_options),
+        .names = SSET_INITIALIZER(&encaps->names),
         .counters = SIMAP_INITIALIZER(&encaps->counters),
-        .port_by_name = ovsdb_idl_index_create1(local, &ovsrec_port_col_name),
-        .interface_by_name
-            = ovsdb_idl_index_create1(local, &ovsrec_interface_col_name),
     };
     tunnel_ports_init(&encaps->ports);
     troubles_init(&encaps->troubles);
@@ -79,6 +77,7 @@ encaps_destroy(struct encaps *encaps)
     tunnel_ports_destroy(&encaps->ports);
     sset_destroy(&encaps->changed);
     smap_destroy(&encaps->ipsec_options);
+    sset_destroy(&encaps->names);
     simap_destroy(&encaps->counters);
     troubles_destroy(&encaps->troubles);
 }
@@ -288,23 +287,26 @@ tunnel_destroy(struct tunnel *tunnel)
 
 /* From what should be to what is. */
 
-static bool
-is_name_taken(const struct encaps *encaps, const char *name)
+/* Collects the names of all ports and interfaces, on whatever bridge, unless
+ * they are known.  An index would do for this, but costs more at each change
+ * of an interface's options than all of this. */
+static void
+collect_names(struct encaps *encaps, struct ovsdb_idl *local)
 {
-    struct ovsrec_port *port
-        = ovsrec_port_index_init_row(encaps->port_by_name);
-    struct ovsrec_interface *iface
-        = ovsrec_interface_index_init_row(encaps->interface_by_name);
-    bool taken;
+    const struct ovsrec_interface *iface;
+    const struct ovsrec_port *port;
 
-    ovsrec_port_index_set_name(port, name);
-    ovsrec_interface_index_set_name(iface, name);
-    taken = (ovsrec_port_index_find(encaps->port_by_name, port)
-             || ovsrec_interface_index_find(encaps->interface_by_name,
-                                            iface));
-    ovsrec_port_index_destroy_row(port);
-    ovsrec_interface_index_destroy_row(iface);
-    return taken;
+    if (encaps->names_known) {
+        return;
+    }
+    sset_clear(&encaps->names);
+    OVSREC_PORT_FOR_EACH (port, local) {
+        sset_add(&encaps->names, port->name);
+    }
+    OVSREC_INTERFACE_FOR_EACH (iface, local) {
+        sset_add(&encaps->names, iface->name);
+    }
+    encaps->names_known = true;
 }
 
 /* Returns the part of a port name that is before the counter. */
@@ -333,11 +335,12 @@ choose_port_name(struct pass *pass, const char *chassis)
     char *stem = port_name_stem(pass->ctx, chassis);
     char *name = NULL;
 
+    collect_names(pass->encaps, pass->ctx->local);
     for (unsigned int i = simap_get(&pass->encaps->counters, stem);
          i <= MAX_COUNTER && !name; i++) {
         name = xasprintf("%s%x", stem, i);
         simap_put(&pass->encaps->counters, stem, i + 1);
-        if (is_name_taken(pass->encaps, name)) {
+        if (!sset_add(&pass->encaps->names, name)) {
             free(name);
             name = NULL;
         }
@@ -411,17 +414,42 @@ update_other_config(const struct ovsrec_interface *iface, bool is_vtep)
     smap_destroy(&other_config);
 }
 
-/* Makes 'port', new or not, be 'tunnel', by writing just what differs. */
+/* Makes the options of 'iface', which is not new, be 'options', key by key:
+ * a transaction is as large as what changes. */
 static void
-update_port(const struct ovsrec_port *port, const struct tunnel *tunnel)
+update_options(const struct ovsrec_interface *iface,
+               const struct smap *options)
+{
+    const struct smap_node *node;
+
+    SMAP_FOR_EACH (node, options) {
+        if (!nullable_string_is_equal(smap_get(&iface->options, node->key),
+                                      node->value)) {
+            ovsrec_interface_update_options_setkey(iface, node->key,
+                                                   node->value);
+        }
+    }
+    SMAP_FOR_EACH (node, &iface->options) {
+        if (!smap_get(options, node->key)) {
+            ovsrec_interface_update_options_delkey(iface, node->key);
+        }
+    }
+}
+
+/* Makes 'port' be 'tunnel', by writing just what differs. */
+static void
+update_port(const struct ovsrec_port *port, const struct tunnel *tunnel,
+            bool is_new)
 {
     const struct ovsrec_interface *iface = port->interfaces[0];
 
     if (strcmp(iface->type, tunnel->remote->type)) {
         ovsrec_interface_set_type(iface, tunnel->remote->type);
     }
-    if (!smap_equal(&iface->options, &tunnel->options)) {
+    if (is_new) {
         ovsrec_interface_set_options(iface, &tunnel->options);
+    } else {
+        update_options(iface, &tunnel->options);
     }
     update_other_config(iface, tunnel->is_vtep);
     update_external_ids(port, tunnel->id);
@@ -435,14 +463,16 @@ run_tunnel(struct pass *pass, const struct sbrec_chassis *chassis,
         .chassis = chassis, .remote = remote, .local_ip = local_ip,
     };
     const struct ovsrec_port *port;
+    bool is_new;
 
     tunnel_init(pass, &tunnel);
     port = shash_find_and_delete(&pass->ports, tunnel.id);
-    if (!port) {
+    is_new = !port;
+    if (is_new) {
         port = create_port(pass, &tunnel);
     }
     if (port) {
-        update_port(port, &tunnel);
+        update_port(port, &tunnel, is_new);
     }
     tunnel_destroy(&tunnel);
 }
@@ -597,14 +627,12 @@ remove_rest(struct pass *pass)
     }
 }
 
-/* Makes the tunnels to the chassis 'name' be what they should, none if there
- * is no such chassis. */
+/* Makes the tunnels to the chassis 'name' be what they should: none if
+ * 'chassis', its row, is null. */
 static void
 run_name(struct encaps *encaps, const struct encaps_ctx *ctx,
-         const char *name)
+         const char *name, const struct sbrec_chassis *chassis)
 {
-    const struct sbrec_chassis *chassis = chassis_find(ctx->chassis_indexes,
-                                                       name);
     struct pass pass = {
         .encaps = encaps,
         .ctx = ctx,
@@ -635,32 +663,35 @@ check_own_name(struct encaps *encaps, const char *name)
     free(reason);
 }
 
+/* Looks at every chassis, and then at the tunnels to what is none any
+ * more. */
 static void
-add_all_names(struct encaps *encaps, const struct encaps_ctx *ctx)
+run_all_names(struct encaps *encaps, const struct encaps_ctx *ctx)
 {
     const struct sbrec_chassis *chassis;
     const struct tunnel_port *p;
+    const char *name;
 
-    SBREC_CHASSIS_FOR_EACH (chassis, ctx->sb) {
-        sset_add(&encaps->changed, chassis->name);
-    }
     HMAP_FOR_EACH (p, by_chassis, &encaps->ports.by_chassis) {
         sset_add(&encaps->changed, p->chassis);
+    }
+    SBREC_CHASSIS_FOR_EACH (chassis, ctx->sb) {
+        encaps->troubles.about = chassis->name;
+        run_name(encaps, ctx, chassis->name, chassis);
+        sset_find_and_delete(&encaps->changed, chassis->name);
+    }
+    SSET_FOR_EACH (name, &encaps->changed) {
+        encaps->troubles.about = name;
+        run_name(encaps, ctx, name, NULL);
     }
 }
 
 static void
 run_all(struct encaps *encaps, const struct encaps_ctx *ctx)
 {
-    const char *name;
-
-    add_all_names(encaps, ctx);
     troubles_begin(&encaps->troubles);
     check_own_name(encaps, ctx->config->chassis);
-    SSET_FOR_EACH (name, &encaps->changed) {
-        encaps->troubles.about = name;
-        run_name(encaps, ctx, name);
-    }
+    run_all_names(encaps, ctx);
     troubles_end(&encaps->troubles);
 }
 
@@ -671,7 +702,7 @@ run_changed(struct encaps *encaps, const struct encaps_ctx *ctx)
 
     SSET_FOR_EACH (name, &encaps->changed) {
         troubles_begin_about(&encaps->troubles, name);
-        run_name(encaps, ctx, name);
+        run_name(encaps, ctx, name, chassis_find(ctx->chassis_indexes, name));
         troubles_end_about(&encaps->troubles);
     }
 }
@@ -773,6 +804,32 @@ track_config(struct encaps *encaps, struct ovsdb_idl *local)
     }
 }
 
+/* Forgets what would be in the way of a name that became free. */
+static void
+forget_names(struct encaps *encaps)
+{
+    simap_clear(&encaps->counters);
+    encaps->names_known = false;
+}
+
+static void
+track_names(struct encaps *encaps, struct ovsdb_idl *local)
+{
+    const struct ovsrec_interface *iface;
+    const struct ovsrec_port *port;
+
+    OVSREC_PORT_FOR_EACH_TRACKED (port, local) {
+        if (ovsrec_port_is_new(port)) {
+            sset_add(&encaps->names, port->name);
+        }
+    }
+    OVSREC_INTERFACE_FOR_EACH_TRACKED (iface, local) {
+        if (ovsrec_interface_is_new(iface)) {
+            sset_add(&encaps->names, iface->name);
+        }
+    }
+}
+
 /* Takes in what changed in both databases since the last iteration. */
 void
 encaps_track(struct encaps *encaps, const struct encaps_ctx *ctx)
@@ -783,7 +840,9 @@ encaps_track(struct encaps *encaps, const struct encaps_ctx *ctx)
     track_config(encaps, ctx->local);
     if (tunnel_ports_run(&encaps->ports, ctx->local, ctx->br_int,
                          &encaps->changed)) {
-        simap_clear(&encaps->counters);
+        forget_names(encaps);
+    } else {
+        track_names(encaps, ctx->local);
     }
 }
 
@@ -793,7 +852,7 @@ encaps_invalidate(struct encaps *encaps)
 {
     encaps->all_changed = true;
     tunnel_ports_clear(&encaps->ports);
-    simap_clear(&encaps->counters);
+    forget_names(encaps);
 }
 
 /* Removes all tunnels from 'br_int' in the transaction that is open.  Returns

@@ -34,7 +34,6 @@
 struct chassis_indexes;
 struct local_config;
 struct ovsdb_idl;
-struct ovsdb_idl_index;
 struct ovsdb_idl_txn;
 struct ovsrec_bridge;
 struct ovsrec_open_vswitch;
@@ -48,12 +47,13 @@ struct encaps {
     bool ipsec;
     struct smap ipsec_options;
 
+    /* Names that are taken, of ports and interfaces... */
+    struct sset names;
+    bool names_known;               /* ...or to be collected before use. */
+
     /* From the beginning of a port name to the first counter that may be
      * free. */
     struct simap counters;
-
-    /* Indexes on the local replica, to find names that are taken. */
-    struct ovsdb_idl_index *port_by_name, *interface_by_name;
 
     struct troubles troubles;       /* About a chassis, or in general. */
 };
@@ -67,7 +67,7 @@ struct encaps_ctx {
     struct ovsdb_idl *local, *sb;
 };
 
-void encaps_init(struct encaps *, struct ovsdb_idl *local);
+void encaps_init(struct encaps *);
 void encaps_destroy(struct encaps *);
 
 void encaps_track(struct encaps *, const struct encaps_ctx *);

@@ -689,7 +689,7 @@ controller_init(struct controller *c, int argc, char *argv[])
     ovsdb_idl_set_leader_only(c->sb.loop.idl, false);
     ovn_db_track(&c->local);
     ovn_db_track(&c->sb);
-    encaps_init(&c->encaps, c->local.loop.idl);
+    encaps_init(&c->encaps);
     chassis_indexes_init(&c->chassis_indexes, c->sb.loop.idl);
     free(local_remote);
 

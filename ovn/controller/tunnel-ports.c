@@ -192,19 +192,25 @@ run_ports(struct tunnel_ports *ports, struct ovsdb_idl *local,
     return any_deleted;
 }
 
-static void
+/* Returns true if an Interface was deleted. */
+static bool
 run_interfaces(struct tunnel_ports *ports, struct ovsdb_idl *local,
                struct sset *changed)
 {
     const struct ovsrec_interface *row;
+    bool any_deleted = false;
 
     OVSREC_INTERFACE_FOR_EACH_TRACKED (row, local) {
         struct tunnel_port *p = find_by_interface(ports, &row->header_.uuid);
 
+        if (ovsrec_interface_is_deleted(row)) {
+            any_deleted = true;
+        }
         if (p && p->chassis) {
             sset_add(changed, p->chassis);
         }
     }
+    return any_deleted;
 }
 
 static bool
@@ -223,7 +229,7 @@ bridge_changed(struct ovsdb_idl *local, const struct ovsrec_bridge *bridge)
 /* Takes in the tracked changes of 'local', to be called before they are
  * cleared; if it was not, tunnel_ports_clear() comes first.  Adds to 'changed'
  * the chassis whose tunnels on 'bridge' changed.  Returns true if the name of
- * a port, anywhere, may have become free. */
+ * a port or interface, anywhere, may have become free. */
 bool
 tunnel_ports_run(struct tunnel_ports *ports, struct ovsdb_idl *local,
                  const struct ovsrec_bridge *bridge, struct sset *changed)
@@ -237,7 +243,9 @@ tunnel_ports_run(struct tunnel_ports *ports, struct ovsdb_idl *local,
         return true;
     }
     names_freed = run_ports(ports, local, changed);
-    run_interfaces(ports, local, changed);
+    if (run_interfaces(ports, local, changed)) {
+        names_freed = true;
+    }
     if (bridge_changed(local, bridge)) {
         run_bridge(ports, bridge, changed);
     }
