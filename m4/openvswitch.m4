@@ -14,9 +14,10 @@ dnl      once into the build folder, or into a folder below
 dnl      $OVN_IPSEC_OVS_CACHE that several build folders can share.
 dnl
 dnl Sets OVS_CFLAGS, OVS_LIBS, OVSDB_IDLC and OVSDB_DOC (commands; the latter is
-dnl empty with a -devel package, which does not have it), OVS_VERSION and
-dnl OVS_FROM, and writes ovs-config.h, which is Open vSwitch's config.h
-dnl without its PACKAGE names: its headers are only right together with that.
+dnl empty with a -devel package, which does not have it), OVS_VERSION,
+dnl OVS_UNBOUND ("yes", or why host names cannot be resolved) and OVS_FROM, and
+dnl writes ovs-config.h, which is Open vSwitch's config.h without its PACKAGE
+dnl names: its headers are only right together with that.
 AC_DEFUN([OVN_IPSEC_OPENVSWITCH], [
   AC_ARG_WITH([ovs-source],
     [AS_HELP_STRING([--with-ovs-source=DIR],
@@ -70,6 +71,7 @@ AC_DEFUN([OVN_IPSEC_OPENVSWITCH], [
   AC_SUBST([OVSDB_DOC])
   AM_CONDITIONAL([HAVE_OVSDB_DOC], [test -n "$OVSDB_DOC"])
   AC_SUBST([OVS_VERSION])
+  AC_SUBST([OVS_UNBOUND])
 ])
 
 dnl Uses the -devel package, if it is whole.

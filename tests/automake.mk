@@ -24,12 +24,14 @@ TESTSUITE_AT = \
 	tests/ovn-controller.at \
 	tests/ovn-ssl.at \
 	tests/ovn-cluster.at \
+	tests/ovn-dns.at \
 	tests/ovn-differential.at \
 	tests/ovs-pki.at
 
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in \
 	tests/bench-ovn \
 	tests/bench-ovn-transact.py \
+	tests/dns-server.py \
 	tests/ovn-rows.py \
 	tests/ovs-pki-ike.sh
 

@@ -4,6 +4,8 @@
 # What both daemons share.
 noinst_LIBRARIES += ovn/lib/libovn.a
 ovn_lib_libovn_a_SOURCES = \
+	ovn/lib/host-names.c \
+	ovn/lib/host-names.h \
 	ovn/lib/ovn-daemon.c \
 	ovn/lib/ovn-daemon.h \
 	ovn/lib/ovn-db.c \

@@ -7,10 +7,13 @@
 
 #include "ovn/lib/ovn-db.h"
 
+#include <errno.h>
+
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovn/lib/host-names.h"
 #include "ovsdb-idl-provider.h"
 #include "reconnect.h"
 #include "stream.h"
@@ -28,6 +31,10 @@ VLOG_DEFINE_THIS_MODULE(ovn_db);
  * connection, so that on this one it would go on refusing. */
 #define RETRY_MIN_MS 5000
 #define RETRY_MAX_MS 60000
+
+/* Time between two looks at host names while there is no connection, in ms:
+ * short against the seconds that an answer is good for. */
+#define RESOLVE_MS 250
 
 /* The shortest probe interval that makes sense, in ms. */
 #define PROBE_INTERVAL_MIN 1000
@@ -48,6 +55,7 @@ ovn_db_init(struct ovn_db *db, const struct ovn_db_class *class,
         .probe_interval = -1,
         .unusable_since = time_msec(),
         .reconnect_at = LLONG_MAX,
+        .resolve_at = LLONG_MAX,
     };
     /* When the schema is converted, the server should drop the connection: to
      * a client that is aware of changes, the news can come before the new
@@ -113,6 +121,7 @@ ovn_db_set_remote(struct ovn_db *db, const char *remote)
     db->remote = nullable_xstrdup(remote);
     db->unusable_since = time_msec();
     db->answers = false;
+    db->resolve_at = remote ? 0 : LLONG_MAX;
     ovn_db_forget_refusal(db);
     ovsdb_idl_set_remote(db->loop.idl, remote, true);
     apply_probe_interval(db);
@@ -176,6 +185,16 @@ ovn_db_is_usable(const struct ovn_db *db)
             && has_all_columns(db));
 }
 
+/* libopenvswitch's error for a host name that is not resolved, or not yet, says
+ * nothing of names. */
+static const char *
+connect_error_to_string(int error)
+{
+    return (error == EAFNOSUPPORT
+            ? "its host name has no address, or none that this host can use"
+            : ovs_retval_to_string(error));
+}
+
 static void
 report_silence(struct ovn_db *db)
 {
@@ -186,8 +205,8 @@ report_silence(struct ovn_db *db)
         troubles_add(&db->troubles, VLL_WARN, class->title,
                      "%s: cannot connect to %s (%s): is its ovsdb-server "
                      "running?  %s says where it is; trying on",
-                     class->title, db->remote, ovs_retval_to_string(error),
-                     class->setting);
+                     class->title, db->remote,
+                     connect_error_to_string(error), class->setting);
     } else {
         troubles_add(&db->troubles, VLL_WARN, class->title,
                      "%s: no server at %s serves a usable %s database (in a "
@@ -247,8 +266,9 @@ note_silence(struct ovn_db *db, bool silent)
     } else if (db->unusable_since == LLONG_MAX) {
         db->unusable_since = time_msec();
         db->answers = false;
-    } else if (ovsdb_idl_is_connected(db->loop.idl)) {
+    } else if (ovsdb_idl_is_connected(db->loop.idl) && !db->answers) {
         db->answers = true;
+        db->unusable_since = time_msec();   /* It has to show its data yet. */
     }
 }
 
@@ -354,6 +374,22 @@ reconnect_if_refused(struct ovn_db *db)
     }
 }
 
+static bool
+is_resolving(const struct ovn_db *db)
+{
+    return (db->resolve_at != LLONG_MAX
+            && !ovsdb_idl_is_connected(db->loop.idl));
+}
+
+static void
+resolve_if_needed(struct ovn_db *db)
+{
+    if (is_resolving(db) && time_msec() >= db->resolve_at) {
+        db->resolve_at = (host_names_resolve(db->remote)
+                          ? time_msec() + RESOLVE_MS : LLONG_MAX);
+    }
+}
+
 /* Takes in what the server sent.  Returns a transaction to write to, which
  * ovn_db_commit_and_wait() will commit, or null if none can be begun now:
  * the database is not usable, the one before is still under way or was
@@ -364,6 +400,7 @@ ovn_db_run(struct ovn_db *db)
     struct ovsdb_idl_txn *txn;
 
     reconnect_if_refused(db);
+    resolve_if_needed(db);
     txn = ovsdb_idl_loop_run(&db->loop);
     note_connection(db);
     note_success(db);
@@ -404,6 +441,9 @@ ovn_db_commit_and_wait(struct ovn_db *db)
     }
     if (db->reconnect_at != LLONG_MAX) {
         poll_timer_wait_until(db->reconnect_at);
+    }
+    if (is_resolving(db)) {
+        poll_timer_wait_until(db->resolve_at);
     }
     db->in_flight = db->loop.committing_txn != NULL;
     if (db->refusal && !retval) {

@@ -62,6 +62,9 @@ struct ovn_db {
     int retry_msecs;            /* Time from then to a new connection. */
     long long int reconnect_at; /* In terms of time_msec(); LLONG_MAX while
                                  * nothing is refused. */
+    long long int resolve_at;   /* When to ask for host names in "remote", in
+                                 * terms of time_msec(); LLONG_MAX: there are
+                                 * none. */
     struct troubles troubles;
 };
 
