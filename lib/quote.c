@@ -48,6 +48,16 @@ put_quoted(struct ds *ds, const char *text)
                 ? "\"..." : "\"");
 }
 
+/* Returns what put_quoted() makes of 'text', which the caller must free. */
+char *
+quote(const char *text)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    put_quoted(&ds, text);
+    return ds_steal_cstr(&ds);
+}
+
 /* Appends 'text' to 'ds' without quotes, in a form that stays on one line and
  * has no effect on a terminal: for names and values that people know, and for
  * sentences. */

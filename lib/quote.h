@@ -10,5 +10,6 @@ struct ds;
 
 void put_quoted(struct ds *, const char *text);
 void put_printable(struct ds *, const char *text);
+char *quote(const char *text);
 
 #endif /* quote.h */

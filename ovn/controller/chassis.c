@@ -11,6 +11,7 @@
 #include "ovn/controller/local-config.h"
 #include "ovn/lib/ovn-sb-idl.h"
 #include "ovn/lib/troubles.h"
+#include "quote.h"
 #include "smap.h"
 #include "sset.h"
 #include "vswitch-idl.h"
@@ -100,6 +101,19 @@ update_encap_options(const struct chassis_ctx *ctx,
     smap_destroy(&options);
 }
 
+static void
+report_taken(const struct chassis_ctx *ctx, const struct sbrec_encap *encap)
+{
+    char *owner = quote(encap->chassis_name);
+
+    troubles_add(ctx->troubles, VLL_WARN, encap->ip,
+                 "tunnel address %s %s of this chassis belongs to chassis "
+                 "%s: give one of them another external_ids:ovn-encap-ip or, "
+                 "if that one is gone, run \"ovn-sbctl chassis-del\" for it; "
+                 "waiting for that", encap->type, encap->ip, owner);
+    free(owner);
+}
+
 /* Returns our row for 'wanted', made if need be, or null if another chassis
  * has that address. */
 static struct sbrec_encap *
@@ -108,12 +122,7 @@ claim_encap(const struct chassis_ctx *ctx, const struct local_encap *wanted)
     const struct sbrec_encap *encap = find_encap(ctx->indexes, wanted);
 
     if (encap && strcmp(encap->chassis_name, ctx->config->chassis)) {
-        troubles_add(ctx->troubles, VLL_WARN, wanted->ip,
-                     "tunnel address %s %s of this chassis belongs to chassis "
-                     "\"%s\": give one of them another "
-                     "external_ids:ovn-encap-ip or, if that one is gone, run "
-                     "\"ovn-sbctl chassis-del\" for it; waiting for that",
-                     wanted->type, wanted->ip, encap->chassis_name);
+        report_taken(ctx, encap);
         return NULL;
     }
     if (!encap) {

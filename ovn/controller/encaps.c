@@ -24,6 +24,7 @@
 #include "ovn/lib/ovn-sb-idl.h"
 #include "ovn/lib/troubles.h"
 #include "packets.h"
+#include "quote.h"
 #include "simap.h"
 #include "smap.h"
 #include "util.h"
@@ -86,15 +87,19 @@ encaps_destroy(struct encaps *encaps)
 
 enum family { FAMILY_NONE, FAMILY_IPV4, FAMILY_IPV6 };
 
+/* Returns FAMILY_NONE if 'ip' is not the address of a host. */
 static enum family
 family_of(const char *ip)
 {
     struct in6_addr ip6;
     ovs_be32 ip4;
 
-    return (ip_parse(ip, &ip4) ? FAMILY_IPV4
-            : ipv6_parse(ip, &ip6) ? FAMILY_IPV6
-            : FAMILY_NONE);
+    if (ip_parse(ip, &ip4)) {
+        return (!ip4 || ip_is_multicast(ip4) || ip4 == OVS_BE32_MAX
+                ? FAMILY_NONE : FAMILY_IPV4);
+    }
+    return (ipv6_parse(ip, &ip6) && ipv6_addr_is_set(&ip6)
+            && !ipv6_addr_is_multicast(&ip6) ? FAMILY_IPV6 : FAMILY_NONE);
 }
 
 /* Returns our default or first address of 'type' in the family of
@@ -213,10 +218,14 @@ add_remote_options(struct pass *pass, struct tunnel *tunnel)
     if (str_to_int(dst_port, 10, &port) && port > 0 && port <= UINT16_MAX) {
         smap_add_format(&tunnel->options, "dst_port", "%d", port);
     } else {
+        char *name = quote(tunnel->chassis->name);
+        char *text = quote(dst_port);
+
         troubles_add(&pass->encaps->troubles, VLL_WARN, tunnel->id,
-                     "chassis \"%s\" wants tunnels to port \"%s\", which is "
-                     "no UDP port: using the default", tunnel->chassis->name,
-                     dst_port);
+                     "chassis %s wants tunnels to port %s, which is no UDP "
+                     "port: using the default", name, text);
+        free(name);
+        free(text);
     }
 }
 
@@ -360,8 +369,11 @@ create_port(struct pass *pass, const struct tunnel *tunnel)
     struct ovsrec_port *port;
 
     if (!name) {
+        char *id = quote(tunnel->id);
+
         troubles_add(&pass->encaps->troubles, VLL_ERR, tunnel->id,
-                     "no port name is free for tunnel %s", tunnel->id);
+                     "no port name is free for tunnel %s", id);
+        free(id);
         return NULL;
     }
     VLOG_INFO("adding tunnel port %s to %s", name, tunnel->remote->ip);
@@ -535,41 +547,58 @@ is_peer(const struct local_config *config, const struct sbrec_chassis *chassis)
             && shares_transport_zone(config, chassis));
 }
 
+static void
+report_name(const struct pass *pass, const char *name, const char *reason)
+{
+    char *quoted = quote(name);
+
+    if (pass->encaps->ipsec) {
+        troubles_add(&pass->encaps->troubles, VLL_ERR, name,
+                     "no tunnel to chassis %s: encryption is on, and its "
+                     "name %s; give that host another external_ids:system-id",
+                     quoted, reason);
+    } else {
+        troubles_add(&pass->encaps->troubles, VLL_WARN, name,
+                     "chassis %s will have no tunnel when encryption is "
+                     "turned on: its name %s; give that host another "
+                     "external_ids:system-id", quoted, reason);
+    }
+    free(quoted);
+}
+
 /* Returns true if the name of 'chassis' allows tunnels to it: that of a
- * chassis that could pass for another one gets none that should be
- * encrypted. */
+ * chassis that could pass for another one gets none that should be encrypted.
+ * An empty one gets none at all, because the id of such a tunnel would be
+ * none. */
 static bool
 check_name(const struct pass *pass, const struct sbrec_chassis *chassis)
 {
     char *reason = chassis_name_check(chassis->name);
-    bool ipsec = pass->encaps->ipsec;
 
     if (!reason) {
         return true;
     }
-    troubles_add(&pass->encaps->troubles, ipsec ? VLL_ERR : VLL_WARN,
-                 chassis->name,
-                 ipsec
-                 ? "no tunnel to chassis \"%s\": encryption is on, and its "
-                   "name %s; give that host another external_ids:system-id"
-                 : "chassis \"%s\" will have no tunnel when encryption is "
-                   "turned on: its name %s; give that host another "
-                   "external_ids:system-id",
-                 chassis->name, reason);
+    report_name(pass, chassis->name, reason);
     free(reason);
-    return !ipsec;
+    return !pass->encaps->ipsec && chassis->name[0];
 }
 
 static bool
 check_remote_ip(const struct pass *pass, const struct sbrec_chassis *chassis,
                 const struct sbrec_encap *encap)
 {
+    char *name, *ip;
+
     if (family_of(encap->ip) != FAMILY_NONE) {
         return true;
     }
+    name = quote(chassis->name);
+    ip = quote(encap->ip);
     troubles_add(&pass->encaps->troubles, VLL_WARN, encap->ip,
-                 "no tunnel to chassis \"%s\": its Encap:ip \"%s\" is not "
-                 "an IP address", chassis->name, encap->ip);
+                 "no tunnel to chassis %s: its Encap:ip %s is not the address "
+                 "of a host", name, ip);
+    free(name);
+    free(ip);
     return false;
 }
 
@@ -592,6 +621,17 @@ run_remote(struct pass *pass, const struct sbrec_chassis *chassis,
 }
 
 static void
+report_no_type(const struct pass *pass, const struct sbrec_chassis *chassis)
+{
+    char *name = quote(chassis->name);
+
+    troubles_add(&pass->encaps->troubles, VLL_WARN, chassis->name,
+                 "no tunnel to chassis %s: no type in its "
+                 "external_ids:ovn-encap-type is in ours", name);
+    free(name);
+}
+
+static void
 run_chassis(struct pass *pass, const struct sbrec_chassis *chassis)
 {
     const struct local_config *config = pass->ctx->config;
@@ -602,9 +642,7 @@ run_chassis(struct pass *pass, const struct sbrec_chassis *chassis)
     }
     type = choose_type(config, chassis);
     if (!type) {
-        troubles_add(&pass->encaps->troubles, VLL_WARN, chassis->name,
-                     "no tunnel to chassis \"%s\": no type in its "
-                     "external_ids:ovn-encap-type is in ours", chassis->name);
+        report_no_type(pass, chassis);
         return;
     }
     for (size_t i = 0; i < chassis->n_encaps; i++) {

@@ -11,6 +11,7 @@
 #include "openvswitch/vlog.h"
 #include "ovn/lib/ovn-nb-idl.h"
 #include "ovn/lib/ovn-sb-idl.h"
+#include "quote.h"
 #include "smap.h"
 #include "util.h"
 
@@ -98,6 +99,20 @@ is_remote(const struct sbrec_chassis *chassis)
             && smap_get_bool(&chassis->other_config, "is-remote", false));
 }
 
+static void
+report_orphan(const struct global_ctx *ctx,
+              const struct sbrec_chassis_private *priv)
+{
+    char *name = quote(priv->name);
+
+    troubles_add(ctx->troubles, VLL_WARN, priv->name,
+                 "Chassis_Private %s has no row in Chassis and can hold back "
+                 "\"ovn-nbctl --wait=hv\"; if that host is gone, run "
+                 "\"ovn-sbctl destroy Chassis_Private "UUID_FMT"\"",
+                 name, UUID_ARGS(&priv->header_.uuid));
+    free(name);
+}
+
 /* Returns how far the slowest chassis has come; without chassis, that is as
  * far as the southbound database. */
 static struct progress
@@ -112,12 +127,7 @@ chassis_progress(const struct global_ctx *ctx, struct progress southbound)
             continue;
         }
         if (!priv->chassis) {
-            troubles_add(ctx->troubles, VLL_WARN, priv->name,
-                         "Chassis_Private \"%s\" has no row in Chassis and "
-                         "can hold back \"ovn-nbctl --wait=hv\"; if that "
-                         "host is gone, run \"ovn-sbctl destroy "
-                         "Chassis_Private "UUID_FMT"\"", priv->name,
-                         UUID_ARGS(&priv->header_.uuid));
+            report_orphan(ctx, priv);
         }
         slowest.cfg = MIN(slowest.cfg, priv->nb_cfg);
         timestamp = MAX(timestamp, priv->nb_cfg_timestamp);
