@@ -23,8 +23,9 @@ static const struct {
     const char *words;          /* What to do about it, or null. */
 } table[] = {
     { "AUTHENTICATION_FAILED notify error", STRONGSWAN_WORDS_CAUSE,
-      "the peer does not accept who we are: compare the psk, or our "
-      "certificate and its CA, with what the peer expects" },
+      "the peer does not accept who we are: compare the psk, which works "
+      "through no NAT, or our certificate and its CA, with what the peer "
+      "expects" },
     { "NO_PROPOSAL_CHOSEN notify error", STRONGSWAN_WORDS_CAUSE,
       "the peer takes none of our IKE proposals, or has no tunnel to our "
       "address" },

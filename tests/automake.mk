@@ -90,6 +90,7 @@ SYSTEM_TESTSUITE_AT = \
 EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
 	tests/uml/apt.sh \
 	tests/uml/bench-datapath \
+	tests/uml/bench-peers \
 	tests/uml/build-modules \
 	tests/uml/chassis-init \
 	tests/uml/demo \
@@ -175,14 +176,15 @@ tests_bench_LDADD = \
 EXTRA_DIST += tests/bench.sh
 CLEANFILES += bench.tsv
 
-# What a packet pays for the guard and for other peers.
-bench-datapath: all
+# What a packet pays for the guard and for other peers, and how long many peers
+# take to be up.
+bench-datapath bench-peers: all
 	PATH="$(abs_top_builddir)/ipsec:$$PATH" \
 	    $(abs_top_srcdir)/tests/uml/uml-run -t 1800 -r tests \
 	    SANDBOX_LIB=$(abs_top_srcdir)/tests/uml ROUNDS="$$ROUNDS" \
 	    PACKETS="$$PACKETS" PEERS="$$PEERS" \
-	    $(abs_top_srcdir)/tests/uml/bench-datapath
-.PHONY: bench-datapath
+	    $(abs_top_srcdir)/tests/uml/$@
+.PHONY: bench-datapath bench-peers
 
 bench: all tests/bench
 	@sh '$(srcdir)/tests/bench.sh'
