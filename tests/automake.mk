@@ -180,7 +180,7 @@ CLEANFILES += bench.tsv
 # take to be up.
 bench-datapath bench-peers: all
 	PATH="$(abs_top_builddir)/ipsec:$$PATH" \
-	    $(abs_top_srcdir)/tests/uml/uml-run -t 1800 -r tests \
+	    $(abs_top_srcdir)/tests/uml/uml-run -m 6144M -t 1800 -r tests \
 	    SANDBOX_LIB=$(abs_top_srcdir)/tests/uml ROUNDS="$$ROUNDS" \
 	    PACKETS="$$PACKETS" PEERS="$$PEERS" \
 	    $(abs_top_srcdir)/tests/uml/$@
