@@ -44,7 +44,7 @@ enum obstacle {
 
 struct northd {
     struct ovn_db nb, sb;
-    struct troubles troubles;
+    struct troubles troubles, chassis_troubles;
     enum obstacle obstacle;
     bool tunnel_plane_only;     /* --tunnel-plane-only. */
     bool paused;
@@ -186,6 +186,32 @@ update_probe_intervals(struct northd *northd)
     ovn_db_set_probe_interval(&northd->sb, msecs);
 }
 
+/* Does what the holder of the lock has to, unless a transaction is still under
+ * way: then what was found about chassis stands until the next pass. */
+static void
+run_active(struct northd *northd, struct ovsdb_idl_txn *nb_txn,
+           struct ovsdb_idl_txn *sb_txn)
+{
+    bool active = is_active(northd);
+
+    if (active && !(nb_txn && sb_txn)) {
+        return;
+    }
+    troubles_begin(&northd->chassis_troubles);
+    if (active) {
+        global_run(&(struct global_ctx) {
+            .nb = northd->nb.loop.idl,
+            .sb = northd->sb.loop.idl,
+            .nb_txn = nb_txn,
+            .sb_txn = sb_txn,
+            .now = time_wall_msec(),
+            .troubles = &northd->chassis_troubles,
+        });
+        rbac_run(northd->sb.loop.idl, sb_txn);
+    }
+    troubles_end(&northd->chassis_troubles);
+}
+
 static void
 northd_run(struct northd *northd)
 {
@@ -197,20 +223,10 @@ northd_run(struct northd *northd)
 
     troubles_begin(&northd->troubles);
     update_lock(northd);
+    troubles_end(&northd->troubles);
     log_role(northd);
     update_probe_intervals(northd);
-    if (nb_txn && sb_txn && is_active(northd)) {
-        global_run(&(struct global_ctx) {
-            .nb = northd->nb.loop.idl,
-            .sb = northd->sb.loop.idl,
-            .nb_txn = nb_txn,
-            .sb_txn = sb_txn,
-            .now = time_wall_msec(),
-            .troubles = &northd->troubles,
-        });
-        rbac_run(northd->sb.loop.idl, sb_txn);
-    }
-    troubles_end(&northd->troubles);
+    run_active(northd, nb_txn, sb_txn);
     ovn_db_commit_and_wait(&northd->nb);
     ovn_db_commit_and_wait(&northd->sb);
 }
@@ -354,6 +370,7 @@ northd_init(struct northd *northd, int argc, char *argv[])
     default_remote(&sb_remote, "OVN_SB_DB", "ovnsb_db.sock");
     dns_resolve_init(true);
     troubles_init(&northd->troubles);
+    troubles_init(&northd->chassis_troubles);
     ovn_db_init(&northd->nb, &nb_class, nb_remote);
     ovn_db_init(&northd->sb, &sb_class, sb_remote);
     rbac_init(northd->sb.loop.idl);
@@ -367,6 +384,7 @@ northd_destroy(struct northd *northd)
     ovn_db_destroy(&northd->nb);
     ovn_db_destroy(&northd->sb);
     troubles_destroy(&northd->troubles);
+    troubles_destroy(&northd->chassis_troubles);
     ssl_files_destroy();
     dns_resolve_destroy();
 }
