@@ -6,9 +6,9 @@ usage: bench-ovn-transact.py LOCAL REMOTE KEY COUNT
            commits the transaction on stdin to the server on socket REMOTE,
            waits until COUNT rows of Interface of the one on LOCAL have
            options:KEY, and prints how many ms that took
-       bench-ovn-transact.py --floor LOCAL
+       bench-ovn-transact.py --floor LOCAL VALUE
            prints how many ms one transaction takes that sets an option of
-           every geneve Interface
+           every geneve Interface to VALUE
 """
 
 import json
@@ -93,7 +93,7 @@ def measure(local, remote, key, count):
     return (time.monotonic() - begin) * 1000
 
 
-def floor(server):
+def floor(server, value):
     """Sets one more option on every tunnel; returns the time in ms."""
     rows = server.transact(["Open_vSwitch", {
         "op": "select", "table": "Interface", "columns": ["_uuid", "options"],
@@ -101,8 +101,9 @@ def floor(server):
     request = ["Open_vSwitch"] + [
         {"op": "update", "table": "Interface",
          "where": [["_uuid", "==", row["_uuid"]]],
-         "row": {"options": ["map", row["options"][1]
-                             + [["remote_name", "c00001"]]]}}
+         "row": {"options": ["map", [pair for pair in row["options"][1]
+                                     if pair[0] != "remote_name"]
+                             + [["remote_name", value]]]}}
         for row in rows]
     begin = time.monotonic()
     server.transact(request)
@@ -112,7 +113,7 @@ def floor(server):
 def main():
     """Does what the usage says."""
     if sys.argv[1] == "--floor":
-        elapsed = floor(Server(sys.argv[2]))
+        elapsed = floor(Server(sys.argv[2]), sys.argv[3])
     else:
         elapsed = measure(Server(sys.argv[1]), Server(sys.argv[2]),
                           sys.argv[3], int(sys.argv[4]))
