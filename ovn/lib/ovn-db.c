@@ -185,8 +185,8 @@ ovn_db_is_usable(const struct ovn_db *db)
             && has_all_columns(db));
 }
 
-/* libopenvswitch's error for a host name that is not resolved, or not yet, says
- * nothing of names. */
+/* libopenvswitch's error for a host name that is not resolved, or not yet,
+ * says nothing of names. */
 static const char *
 connect_error_to_string(int error)
 {
