@@ -114,22 +114,32 @@ tell () {
     printf '%s\t%s\t%s\t%s\n' "$@" >>results
 }
 
+# CPU time of process PID so far, in us.
+cpu () {
+    cat /proc/$1/task/*/schedstat |
+        awk '{ sum += $1 } END { printf "%d", sum / 1000 }'
+}
+
 measure () {
     n=$1
     charon_start
     floor=$(bench floor /run/charon.vici $n left-cert.pem left-privkey.pem \
             pki/switchca/cacert.pem) || fail "no floor"
+    floor_charon=$(cpu $charon)
 
     charon_start
     monitor_start
     pid=$(cat monitor.pid)
-    ours=$(bench add unix:$PWD/db.sock /run/charon.vici $pid 0 $n |
-           cut -d' ' -f1) || fail "not loaded"
+    bench add unix:$PWD/db.sock /run/charon.vici $pid 0 $n >all ||
+        fail "not loaded"
+    read -r ours ours_cpu <all
+    ours_charon=$(cpu $charon)
     files=$(ls swanctl.d/conf.d | wc -l)
     test $files -eq $n || fail "$files files for $n peers"
     for i in 1 2 3 4 5 6 7 8 9 10; do
         bench add unix:$PWD/db.sock /run/charon.vici $pid $((n + i)) 1
     done >more
+    sleep 6             # It gives back what it needed only for loading.
     memory=$(awk '$1 == "RssAnon:" { print $2 }' /proc/$pid/status)
     daemons_stop
 
@@ -143,6 +153,10 @@ measure () {
     theirs=$((($(date +%s%N) - begin) / 1000))
 
     tell $n floor_us $floor -
+    tell $n floor_charon_cpu_us $floor_charon -
+    tell $n all_charon_cpu_us $ours_charon \
+        "$(ratio $ours_charon $floor_charon) x floor's"
+    tell $n all_cpu_us $ours_cpu "the daemon's"
     tell $n all_us $ours "$(ratio $ours $floor) x floor (budget 1.25)"
     tell $n load_conns_us $theirs "we take $(ratio $ours $theirs) (budget 0.4)"
     tell $n one_more_us "$(least 1 <more)" "budget 2000"
