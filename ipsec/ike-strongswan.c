@@ -56,6 +56,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 /* How long, in ms, a call of run() may go on. */
 #define RUN_BUDGET 5
 
+/* How many files, at most, are on their way to the disk.  More would only take
+ * memory while charon, which takes longer for each, loads the first ones. */
+#define MAX_PENDING_FILES 256
+
 /* How long, in ms, until a connection that charon refuses is tried again. */
 #define REFUSED_WAIT 30000
 
@@ -84,6 +88,34 @@ spare_remote_certs(struct strongswan *s)
             free(file);
         }
     }
+}
+
+static bool
+may_write(const struct strongswan *s)
+{
+    return (!ovs_list_is_empty(&s->conns.unwritten)
+            && swanctl_conf_n_pending(s->files) < MAX_PENDING_FILES);
+}
+
+static void
+write_next(struct strongswan *s)
+{
+    struct strongswan_conn *conn = CONTAINER_OF(
+        ovs_list_pop_front(&s->conns.unwritten), struct strongswan_conn,
+        unwritten);
+
+    ovs_list_init(&conn->unwritten);
+    strongswan_files_write(s->files, conn->wish);
+}
+
+/* Has the files of connections written, until 'deadline' in ms. */
+static void
+run_files(struct strongswan *s, long long int deadline)
+{
+    while (may_write(s) && time_msec() < deadline) {
+        write_next(s);
+    }
+    swanctl_conf_run(s->files);
 }
 
 /* What earlier runs left in the folders and nobody wishes for. */
@@ -436,6 +468,9 @@ strongswan_close(struct ike *ike)
 {
     struct strongswan *s = strongswan_cast(ike);
 
+    while (!ovs_list_is_empty(&s->conns.unwritten)) {
+        write_next(s);
+    }
     strongswan_conns_uninit(&s->conns);
     strongswan_session_close(s->session);
     swanctl_conf_close(s->files);
@@ -470,7 +505,6 @@ strongswan_set(struct ike *ike, const char *name, const struct peer *peer)
     if (peer->credentials) {
         strongswan_creds_use(s, peer->credentials);
     }
-    strongswan_files_write(s->files, peer);
 }
 
 static void
@@ -505,7 +539,7 @@ strongswan_run(struct ike *ike)
     struct strongswan *s = strongswan_cast(ike);
     long long int deadline = time_msec() + RUN_BUDGET;
 
-    swanctl_conf_run(s->files);
+    run_files(s, deadline);
     sweep_files(s);
     run_session(s);
     receive(s, deadline);
@@ -526,6 +560,9 @@ strongswan_wait(struct ike *ike)
 
     strongswan_session_wait(s->session);
     swanctl_conf_wait(s->files);
+    if (may_write(s)) {
+        poll_immediate_wake();
+    }
     strongswan_sweep_wait(s->sweep);
     strongswan_watch_wait(s->watch, &s->conns);
     strongswan_conns_wait(&s->conns);
@@ -544,7 +581,7 @@ strongswan_get(const struct ike *ike, const char *name,
     *state = (struct ike_state) {
         .loaded = conn->load == STRONGSWAN_LOADED,
         .established = strongswan_sas_newest(&conn->sas) != NULL,
-        .file_written = strongswan_files_are_written(s->files, conn->name),
+        .file_written = strongswan_file_is_written(s, conn),
         .error = conn->error,
         .last_error = conn->last_error,
         .last_error_at = conn->last_error_at,

@@ -91,6 +91,8 @@ void strongswan_creds_load_crls(struct strongswan *);
 void strongswan_creds_set_crls(struct strongswan *, const struct svec *crls);
 
 /* strongswan-step.c. */
+bool strongswan_file_is_written(const struct strongswan *,
+                                const struct strongswan_conn *);
 bool strongswan_may_load(const struct strongswan *,
                          const struct strongswan_conn *);
 void strongswan_step(struct strongswan *, struct strongswan_conn *);

@@ -31,6 +31,7 @@ strongswan_conns_init(struct strongswan_conns *conns)
     hmap_init(&conns->by_pair);
     ovs_list_init(&conns->todo);
     ovs_list_init(&conns->file_waiters);
+    ovs_list_init(&conns->unwritten);
     ovs_list_init(&conns->starters);
     ovs_list_init(&conns->suspects);
     heap_init(&conns->timers);
@@ -78,6 +79,7 @@ strongswan_conn_get(struct strongswan_conns *conns, const char *name)
         sset_init(&conn->children);
         strongswan_sas_init(&conn->sas);
         ovs_list_init(&conn->todo);
+        ovs_list_init(&conn->unwritten);
         ovs_list_init(&conn->starter);
         ovs_list_init(&conn->suspect);
         hmap_insert(&conns->by_name, &conn->node, hash_string(name, 0));
@@ -235,6 +237,7 @@ strongswan_conn_destroy(struct strongswan_conns *conns,
     set_counted(&conns->n_up, &conn->counted_up, false);
     hmap_remove(&conns->by_name, &conn->node);
     ovs_list_remove(&conn->todo);
+    ovs_list_remove(&conn->unwritten);
     ovs_list_remove(&conn->starter);
     ovs_list_remove(&conn->suspect);
     strongswan_sas_uninit(&conn->sas);
@@ -291,7 +294,11 @@ strongswan_conn_set_wish(struct strongswan_conns *conns,
         conn->changed = true;
         peer_destroy(old);
         strongswan_conn_set_pair(conns, conn, &peer->local, &peer->remote);
+        ovs_list_remove(&conn->unwritten);
+        ovs_list_push_back(&conns->unwritten, &conn->unwritten);
     } else {
+        ovs_list_remove(&conn->unwritten);
+        ovs_list_init(&conn->unwritten);
         conn->wish = NULL;
         conn->gone = old;
     }

@@ -49,6 +49,7 @@ struct strongswan_conn {
     struct hmap_node node;      /* In struct strongswan_conns' 'by_name'. */
     struct ovs_list todo;       /* In its 'todo' or 'file_waiters', or
                                  * empty. */
+    struct ovs_list unwritten;  /* In its 'unwritten', or empty. */
     struct heap_node timer;     /* In its 'timers' if 'has_timer'. */
     bool has_timer;
     struct hmap_node pair_node; /* In its 'by_pair' if 'has_pair'. */
@@ -98,6 +99,7 @@ struct strongswan_conns {
     struct hmap by_pair;        /* Those whose hosts are known. */
     struct ovs_list todo;       /* Those to look at. */
     struct ovs_list file_waiters; /* Likewise, when the file is written. */
+    struct ovs_list unwritten;  /* Those whose file is to be written. */
     struct ovs_list starters;   /* Those that wait until fewer negotiate. */
     struct ovs_list suspects;   /* Those that may have lost SAs, by time. */
     struct heap timers;         /* Those to ask charon about. */

@@ -54,6 +54,15 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
  * connection after we have. */
 #define PEER_WAIT 2000
 
+/* Returns true if the file of 'conn' is on disk as it should be. */
+bool
+strongswan_file_is_written(const struct strongswan *s,
+                           const struct strongswan_conn *conn)
+{
+    return (ovs_list_is_empty(&conn->unwritten)
+            && strongswan_files_are_written(s->files, conn->name));
+}
+
 /* What is added goes to the file first, so that somebody's `swanctl
  * --load-all` is harmless at any moment.  A disk that is full keeps nobody
  * from being encrypted. */
@@ -61,7 +70,7 @@ bool
 strongswan_may_load(const struct strongswan *s,
                     const struct strongswan_conn *conn)
 {
-    return (strongswan_files_are_written(s->files, conn->name)
+    return (strongswan_file_is_written(s, conn)
             || swanctl_conf_get_error(s->files) != NULL);
 }
 

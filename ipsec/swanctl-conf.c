@@ -25,6 +25,7 @@
 
 #include "latch.h"
 #include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
@@ -103,6 +104,8 @@ struct swanctl_conf {
     /* The main thread's only, as of the last run. */
     uint64_t last_progress;
     bool is_scanned;
+    bool more;                  /* The thread has not been told of all
+                                 * wishes. */
     char *error;
 };
 
@@ -194,12 +197,18 @@ swanctl_conf_get_error__(const struct swanctl_conf *conf)
                            node)->error);
 }
 
-/* Takes in what the thread did since the last call. */
+/* Has the thread begin with the wishes since the last call, and takes in what
+ * it did.  As many as possible begin at once, because bringing one file to the
+ * disk takes nearly as long as bringing 1,000. */
 void
 swanctl_conf_run(struct swanctl_conf *conf)
 {
     uint64_t progress = seq_read(conf->progress);
 
+    if (conf->more) {
+        conf->more = false;
+        latch_set(&conf->work);
+    }
     if (progress != conf->last_progress) {
         conf->last_progress = progress;
 
@@ -211,10 +220,13 @@ swanctl_conf_run(struct swanctl_conf *conf)
     }
 }
 
-/* Makes poll_block() wake when the thread did something. */
+/* Makes poll_block() wake when there is something for swanctl_conf_run(). */
 void
 swanctl_conf_wait(struct swanctl_conf *conf)
 {
+    if (conf->more) {
+        poll_immediate_wake();
+    }
     seq_wait(conf->progress, conf->last_progress);
 }
 
@@ -245,9 +257,6 @@ swanctl_conf_add(struct swanctl_conf *conf, struct conf_file *file)
         conf_file_destroy(old);
     }
     shash_replace(&conf->files, file->path, file);
-    if (ovs_list_is_empty(&conf->ready)) {
-        latch_set(&conf->work);
-    }
     ovs_list_push_back(&conf->ready, &file->node);
 }
 
@@ -278,6 +287,7 @@ swanctl_conf_set(struct swanctl_conf *conf, enum swanctl_kind kind,
     ovs_mutex_lock(&conf->mutex);
     swanctl_conf_add(conf, file);
     ovs_mutex_unlock(&conf->mutex);
+    conf->more = true;
 }
 
 /* Returns true if the last wish for the file 'name' of 'kind' has been
