@@ -125,6 +125,20 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/xfrm-table.h \
 	ipsec/xfrm.c \
 	ipsec/xfrm.h
+nodist_ipsec_libipsec_a_SOURCES = \
+	ipsec/ipsec-vswitch-idl.c \
+	ipsec/ipsec-vswitch-idl.h
+BUILT_SOURCES += ipsec/ipsec-vswitch-idl.h
+CLEANFILES += \
+	ipsec/ipsec-vswitch-idl.c \
+	ipsec/ipsec-vswitch-idl.h \
+	ipsec/ipsec-vswitch.ovsidl
+EXTRA_DIST += ipsec/ipsec-vswitch.ovsschema ipsec/ipsec-vswitch-idl.ann
+
+ipsec/ipsec-vswitch.ovsidl: ipsec/ipsec-vswitch.ovsschema \
+		ipsec/ipsec-vswitch-idl.ann
+	$(ANNOTATE_IDL) $(srcdir)/ipsec/ipsec-vswitch.ovsschema \
+		$(srcdir)/ipsec/ipsec-vswitch-idl.ann >$@.tmp && mv $@.tmp $@
 
 man_MANS += ipsec/ovs-monitor-ipsec.8
 EXTRA_DIST += ipsec/ovs-monitor-ipsec.8.in

@@ -14,7 +14,10 @@
 
 #include "monitor.h"
 
-#include <errno.h>
+#include <limits.h>
+#ifdef HAVE_MALLOC_TRIM
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,13 +30,13 @@
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
-#include "vswitch-idl.h"
 
 #include "credentials-loader.h"
 #include "credentials.h"
 #include "fold.h"
 #include "guard.h"
 #include "ike.h"
+#include "ipsec/ipsec-vswitch-idl.h"
 #include "peer.h"
 #include "protection.h"
 #include "remote-cert.h"
@@ -56,6 +59,12 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 /* How long, in ms, the IKE daemon may take to tell what SAs it has when
  * tunnels claim the same address at our start. */
 #define LOOK_PATIENCE 5000
+
+/* After so many peers have been told to the IKE daemon in one pass, and then,
+ * in ms, whenever no more have been loaded for so long, memory is given back:
+ * that takes time for as much as there is. */
+#define TRIM_PEERS 100
+#define TRIM_INTERVAL 2000
 
 /* How many addresses without a peer are remembered. */
 #define MAX_HELD 16
@@ -100,6 +109,10 @@ struct monitor {
     bool peers_due;             /* 'ike' has not got the last pass yet. */
     bool incumbents_known;      /* Contests of before our start are decided. */
     long long int look_deadline;        /* ms; if they wait for 'ike'. */
+    size_t n_told;              /* Peers in the pass that is under way. */
+    long long int trim_at;      /* ms; LLONG_MAX: memory is not due to be given
+                                 * back. */
+    size_t trim_loaded;         /* How many were loaded at the last look. */
     bool stopped;
     long long int database_lost; /* ms; LLONG_MAX if it is there. */
     bool database_reported;
@@ -114,9 +127,9 @@ watch_tunnel_types(struct ovsdb_idl *idl)
 
     ovsdb_idl_condition_init(&condition);
     for (size_t i = 0; (name = tunnel_type_name(i)) != NULL; i++) {
-        ovsrec_interface_add_clause_type(&condition, OVSDB_F_EQ, name);
+        vsrec_interface_add_clause_type(&condition, OVSDB_F_EQ, name);
     }
-    ovsdb_idl_set_condition(idl, &ovsrec_table_interface, &condition);
+    ovsdb_idl_set_condition(idl, &vsrec_table_interface, &condition);
     ovsdb_idl_condition_destroy(&condition);
 }
 
@@ -135,16 +148,16 @@ monitor_create(const char *database, struct ike *ike, struct guard *guard)
 {
     struct monitor *m = xzalloc(sizeof *m);
 
-    m->idl = ovsdb_idl_create(database, &ovsrec_idl_class, false, true);
-    ovsdb_idl_add_table(m->idl, &ovsrec_table_open_vswitch);
-    ovsdb_idl_track_add_column(m->idl, &ovsrec_open_vswitch_col_other_config);
-    ovsdb_idl_add_table(m->idl, &ovsrec_table_interface);
-    ovsdb_idl_track_add_column(m->idl, &ovsrec_interface_col_name);
-    ovsdb_idl_track_add_column(m->idl, &ovsrec_interface_col_type);
-    ovsdb_idl_track_add_column(m->idl, &ovsrec_interface_col_options);
-    add_shown_column(m->idl, &ovsrec_open_vswitch_col_next_cfg);
-    add_shown_column(m->idl, &ovsrec_interface_col_ofport);
-    add_shown_column(m->idl, &ovsrec_interface_col_cfm_fault);
+    m->idl = ovsdb_idl_create(database, &vsrec_idl_class, false, true);
+    ovsdb_idl_add_table(m->idl, &vsrec_table_open_vswitch);
+    ovsdb_idl_track_add_column(m->idl, &vsrec_open_vswitch_col_other_config);
+    ovsdb_idl_add_table(m->idl, &vsrec_table_interface);
+    ovsdb_idl_track_add_column(m->idl, &vsrec_interface_col_name);
+    ovsdb_idl_track_add_column(m->idl, &vsrec_interface_col_type);
+    ovsdb_idl_track_add_column(m->idl, &vsrec_interface_col_options);
+    add_shown_column(m->idl, &vsrec_open_vswitch_col_next_cfg);
+    add_shown_column(m->idl, &vsrec_interface_col_ofport);
+    add_shown_column(m->idl, &vsrec_interface_col_cfm_fault);
     watch_tunnel_types(m->idl);
     unprotected_init(&m->unprotected, m->idl, guard);
 
@@ -155,6 +168,7 @@ monitor_create(const char *database, struct ike *ike, struct guard *guard)
     m->credentials = credentials_loader_create();
     m->remote_certs = remote_certs_create();
     m->database_lost = time_msec();
+    m->trim_at = LLONG_MAX;
     m->last_cfg = m;            /* No row, so that the first pass is full. */
     wishes_init(&m->wishes);
     shash_init(&m->plains);
@@ -203,7 +217,7 @@ static const struct smap *
 other_config(const struct monitor *m)
 {
     static const struct smap empty = SMAP_INITIALIZER(&empty);
-    const struct ovsrec_open_vswitch *cfg = ovsrec_open_vswitch_first(m->idl);
+    const struct vsrec_open_vswitch *cfg = vsrec_open_vswitch_first(m->idl);
 
     return cfg ? &cfg->other_config : &empty;
 }
@@ -235,7 +249,7 @@ has_remote_cert(const struct wish *wish)
 }
 
 static void
-update_wish(struct monitor *m, const struct ovsrec_interface *row)
+update_wish(struct monitor *m, const struct vsrec_interface *row)
 {
     struct wish *wish = wishes_get(&m->wishes, row->name);
     struct tunnel *t = tunnel_parse(row->name, row->type, &row->options);
@@ -265,7 +279,7 @@ remove_wish(struct monitor *m, struct wish *wish)
 }
 
 static void
-update_plain(struct monitor *m, const struct ovsrec_interface *row)
+update_plain(struct monitor *m, const struct vsrec_interface *row)
 {
     struct plain *plain = shash_find_data(&m->plains, row->name);
 
@@ -283,7 +297,7 @@ update_plain(struct monitor *m, const struct ovsrec_interface *row)
 }
 
 static void
-update_row(struct monitor *m, const struct ovsrec_interface *row)
+update_row(struct monitor *m, const struct vsrec_interface *row)
 {
     if (tunnel_wants_ipsec(row->type, &row->options)) {
         update_wish(m, row);
@@ -327,17 +341,17 @@ sweep_row(struct monitor *m, const char *name)
 static void
 update_changed_rows(struct monitor *m)
 {
-    const struct ovsrec_interface *row;
+    const struct vsrec_interface *row;
 
-    OVSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
+    VSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
         forget_row(m, row->name);
     }
-    OVSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
-        if (!ovsrec_interface_is_deleted(row)) {
+    VSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
+        if (!vsrec_interface_is_deleted(row)) {
             update_row(m, row);
         }
     }
-    OVSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
+    VSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
         sweep_row(m, row->name);
     }
 }
@@ -346,7 +360,7 @@ update_changed_rows(struct monitor *m)
 static void
 update_all_rows(struct monitor *m)
 {
-    const struct ovsrec_interface *row;
+    const struct vsrec_interface *row;
     struct shash_node *node;
 
     SHASH_FOR_EACH (node, &m->wishes.by_name) {
@@ -355,7 +369,7 @@ update_all_rows(struct monitor *m)
     SHASH_FOR_EACH (node, &m->plains) {
         forget_row(m, node->name);
     }
-    OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
+    VSREC_INTERFACE_FOR_EACH (row, m->idl) {
         update_row(m, row);
     }
     SHASH_FOR_EACH_SAFE (node, &m->plains) {
@@ -513,6 +527,7 @@ update_address(struct monitor *m, struct wish_address *address,
     PEERS_FOR_EACH (peer, &peers) {
         protection_wants(m->protection, peer);
         ike_set(m->ike, peer->name, peer);
+        m->n_told++;
     }
     peers_take(&m->peers, &peers, &address->remote);
     peers_destroy(&peers);
@@ -526,6 +541,7 @@ update_peers(struct monitor *m)
     struct peers gone;
 
     update_crls(m);
+    m->n_told = 0;
     peers_init(&gone);
     while ((address = wishes_first_due(&m->wishes)) != NULL) {
         update_address(m, address, &gone);
@@ -540,6 +556,31 @@ update_peers(struct monitor *m)
     }
     peers_destroy(&gone);
     ike_commit(m->ike);
+    if (m->n_told >= TRIM_PEERS) {
+        m->trim_at = time_msec() + TRIM_INTERVAL;
+    }
+}
+
+/* Gives memory back that was needed only while many peers were loaded, and
+ * that the allocator keeps for more of the kind. */
+static void
+run_trim(struct monitor *m)
+{
+    struct ike_counts counts;
+
+    if (time_msec() < m->trim_at) {
+        return;
+    }
+    ike_get_counts(m->ike, &counts);
+    if (counts.n_loaded != m->trim_loaded) {
+        m->trim_loaded = counts.n_loaded;
+        m->trim_at = time_msec() + TRIM_INTERVAL;
+        return;
+    }
+    m->trim_at = LLONG_MAX;
+#ifdef HAVE_MALLOC_TRIM
+    malloc_trim(0);
+#endif
 }
 
 /* The pass. */
@@ -556,12 +597,12 @@ update_credentials(struct monitor *m)
 static bool
 cfg_changed(struct monitor *m)
 {
-    const struct ovsrec_open_vswitch *cfg = ovsrec_open_vswitch_first(m->idl);
+    const struct vsrec_open_vswitch *cfg = vsrec_open_vswitch_first(m->idl);
     bool changed = (cfg != m->last_cfg
                     || (cfg
-                        && (ovsrec_open_vswitch_is_new(cfg)
-                            || ovsrec_open_vswitch_is_updated(
-                                cfg, OVSREC_OPEN_VSWITCH_COL_OTHER_CONFIG))));
+                        && (vsrec_open_vswitch_is_new(cfg)
+                            || vsrec_open_vswitch_is_updated(
+                                cfg, VSREC_OPEN_VSWITCH_COL_OTHER_CONFIG))));
 
     m->last_cfg = cfg;
     return changed;
@@ -787,6 +828,7 @@ monitor_run(struct monitor *m)
         }
     }
     ike_run(m->ike);
+    run_trim(m);
 }
 
 /* Wakes the poll loop when there is something for monitor_run(). */
@@ -800,6 +842,9 @@ monitor_wait(struct monitor *m)
     guard_wait(m->guard);
     protection_wait(m->protection);
     ike_wait(m->ike);
+    if (m->trim_at != LLONG_MAX) {
+        poll_timer_wait_until(m->trim_at);
+    }
     if (m->look_deadline && !m->incumbents_known) {
         poll_timer_wait_until(m->look_deadline);
     }
@@ -844,9 +889,9 @@ compare_views(const void *a_, const void *b_)
 static void
 find_rows(const struct monitor *m, struct monitor_view *views, size_t n)
 {
-    const struct ovsrec_interface *row;
+    const struct vsrec_interface *row;
 
-    OVSREC_INTERFACE_FOR_EACH (row, m->idl) {
+    VSREC_INTERFACE_FOR_EACH (row, m->idl) {
         const struct monitor_view key = { .name = row->name };
         struct monitor_view *view = bsearch(&key, views, n, sizeof *views,
                                             compare_views);
@@ -915,7 +960,7 @@ void
 monitor_get_summary(const struct monitor *m, struct monitor_summary *summary)
 {
     struct protection_state protection;
-    const struct ovsrec_open_vswitch *cfg = ovsrec_open_vswitch_first(m->idl);
+    const struct vsrec_open_vswitch *cfg = vsrec_open_vswitch_first(m->idl);
 
     monitor_get_protection(m, &protection);
     *summary = (struct monitor_summary) {

@@ -15,7 +15,7 @@ struct credentials;
 struct guard;
 struct ike;
 struct monitor;
-struct ovsrec_interface;
+struct vsrec_interface;
 struct peer;
 struct protection_state;
 struct shash;
@@ -35,7 +35,7 @@ struct monitor_view {
                                          * null. */
     const char *unprotected;            /* Why IPsec cannot help, or null. */
     unsigned int version;               /* How often the row has changed. */
-    const struct ovsrec_interface *row; /* The row, or null: gone. */
+    const struct vsrec_interface *row; /* The row, or null: gone. */
 };
 
 /* Everything but tunnels. */

@@ -16,7 +16,7 @@
 #include "sset.h"
 #include "svec.h"
 #include "util.h"
-#include "vswitch-idl.h"
+#include "ipsec/ipsec-vswitch-idl.h"
 
 #include "credentials.h"
 #include "json-ascii.h"
@@ -96,7 +96,7 @@ child_to_json(const struct status *status, const struct status_child *child)
 }
 
 static void
-put_row(struct json *json, const struct ovsrec_interface *row)
+put_row(struct json *json, const struct vsrec_interface *row)
 {
     if (row && row->n_ofport) {
         put_integer(json, "ofport", *row->ofport);

@@ -23,7 +23,7 @@
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
-#include "vswitch-idl.h"
+#include "ipsec/ipsec-vswitch-idl.h"
 
 #include "credentials.h"
 #include "guard.h"
@@ -144,7 +144,7 @@ put_wish(const struct status *status, const struct status_tunnel *tunnel,
 }
 
 static void
-put_row(const struct ovsrec_interface *row, struct ds *ds)
+put_row(const struct vsrec_interface *row, struct ds *ds)
 {
     char *options = row ? format_custom_options(&row->options) : NULL;
     bool assigned = row && row->n_ofport && *row->ofport != -1;

@@ -12,10 +12,10 @@
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "util.h"
-#include "vswitch-idl.h"
 
 #include "guard-plan.h"
 #include "guard-rule.h"
+#include "ipsec/ipsec-vswitch-idl.h"
 #include "leaks.h"
 #include "protection.h"
 #include "tunnel.h"
@@ -74,18 +74,18 @@ watch_bridges(struct ovsdb_idl *idl)
 {
     struct ovsdb_idl_condition condition;
 
-    ovsdb_idl_add_table(idl, &ovsrec_table_bridge);
-    ovsdb_idl_track_add_column(idl, &ovsrec_bridge_col_datapath_type);
-    ovsdb_idl_track_add_column(idl, &ovsrec_bridge_col_ports);
-    ovsdb_idl_add_table(idl, &ovsrec_table_port);
-    ovsdb_idl_track_add_column(idl, &ovsrec_port_col_interfaces);
+    ovsdb_idl_add_table(idl, &vsrec_table_bridge);
+    ovsdb_idl_track_add_column(idl, &vsrec_bridge_col_datapath_type);
+    ovsdb_idl_track_add_column(idl, &vsrec_bridge_col_ports);
+    ovsdb_idl_add_table(idl, &vsrec_table_port);
+    ovsdb_idl_track_add_column(idl, &vsrec_port_col_interfaces);
 
     ovsdb_idl_condition_init(&condition);
-    ovsrec_bridge_add_clause_datapath_type(&condition, OVSDB_F_EQ, "netdev");
-    ovsdb_idl_set_condition(idl, &ovsrec_table_bridge, &condition);
+    vsrec_bridge_add_clause_datapath_type(&condition, OVSDB_F_EQ, "netdev");
+    ovsdb_idl_set_condition(idl, &vsrec_table_bridge, &condition);
     ovsdb_idl_condition_destroy(&condition);
     ovsdb_idl_condition_init(&condition);
-    ovsdb_idl_set_condition(idl, &ovsrec_table_port, &condition);
+    ovsdb_idl_set_condition(idl, &vsrec_table_port, &condition);
     ovsdb_idl_condition_destroy(&condition);
 }
 
@@ -97,10 +97,10 @@ watch_ports(struct ovsdb_idl *idl)
     struct ovsdb_idl_condition condition;
 
     ovsdb_idl_condition_init(&condition);
-    if (ovsrec_bridge_first(idl)) {
+    if (vsrec_bridge_first(idl)) {
         ovsdb_idl_condition_add_clause_true(&condition);
     }
-    ovsdb_idl_set_condition(idl, &ovsrec_table_port, &condition);
+    ovsdb_idl_set_condition(idl, &vsrec_table_port, &condition);
     ovsdb_idl_condition_destroy(&condition);
 }
 
@@ -133,8 +133,8 @@ unprotected_destroy(struct unprotected *u)
 bool
 unprotected_host_changed(const struct ovsdb_idl *idl)
 {
-    return (ovsrec_bridge_track_get_first(idl)
-            || ovsrec_port_track_get_first(idl));
+    return (vsrec_bridge_track_get_first(idl)
+            || vsrec_port_track_get_first(idl));
 }
 
 /* Takes in what bridges there are, and whether flows are offloaded to NICs.
@@ -143,14 +143,14 @@ void
 unprotected_note_host(struct unprotected *u, struct ovsdb_idl *idl,
                       bool offload)
 {
-    const struct ovsrec_bridge *bridge;
+    const struct vsrec_bridge *bridge;
 
     watch_ports(idl);
     u->offload = offload;
     sset_clear(&u->userspace);
-    OVSREC_BRIDGE_FOR_EACH (bridge, idl) {
+    VSREC_BRIDGE_FOR_EACH (bridge, idl) {
         for (size_t i = 0; i < bridge->n_ports; i++) {
-            const struct ovsrec_port *port = bridge->ports[i];
+            const struct vsrec_port *port = bridge->ports[i];
 
             for (size_t j = 0; j < port->n_interfaces; j++) {
                 sset_add(&u->userspace, port->interfaces[j]->name);

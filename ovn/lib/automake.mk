@@ -39,10 +39,9 @@ EXTRA_DIST += \
 	ovn/lib/ovn-nb-idl.ann \
 	ovn/lib/ovn-sb-idl.ann
 
-OVN_IDL_ANNOTATE = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(OVSDB_IDLC) annotate
 ovn/lib/ovn-nb.ovsidl: ovn/ovn-nb.ovsschema ovn/lib/ovn-nb-idl.ann
-	$(OVN_IDL_ANNOTATE) $(srcdir)/ovn/ovn-nb.ovsschema \
+	$(ANNOTATE_IDL) $(srcdir)/ovn/ovn-nb.ovsschema \
 		$(srcdir)/ovn/lib/ovn-nb-idl.ann >$@.tmp && mv $@.tmp $@
 ovn/lib/ovn-sb.ovsidl: ovn/ovn-sb.ovsschema ovn/lib/ovn-sb-idl.ann
-	$(OVN_IDL_ANNOTATE) $(srcdir)/ovn/ovn-sb.ovsschema \
+	$(ANNOTATE_IDL) $(srcdir)/ovn/ovn-sb.ovsschema \
 		$(srcdir)/ovn/lib/ovn-sb-idl.ann >$@.tmp && mv $@.tmp $@
