@@ -55,6 +55,8 @@ static const struct {
     { "constraint check failed", STRONGSWAN_WORDS_CAUSE,
       "the peer is somebody else than options:remote_name says, or proves it "
       "in another way" },
+    { "signature validation failed", STRONGSWAN_WORDS_CAUSE,
+      "the peer has another key than the certificate that we have of it" },
     { "no trusted", STRONGSWAN_WORDS_RESULT,
       "the peer's certificate is not valid for the name that it claims, or "
       "not signed by our CA" },
