@@ -24,8 +24,8 @@
 #include "wishes.h"
 
 /* Sets '*local' to the address that the packets of 't' leave with.  Where
- * 'local_ip' is not set the route decides, as it does for those.  Returns null,
- * or why there is none, which the caller frees. */
+ * 'local_ip' is not set the route decides, as it does for those.  Returns
+ * null, or why there is none, which the caller frees. */
 char *
 fold_find_local(const struct tunnel *t, struct in6_addr *local)
 {

@@ -9,9 +9,9 @@
  * 'protection' has one plan.  Tunnels that ask for encryption are added and
  * removed one by one, as they change, so that one change costs the same
  * however many there are; those that do not are few beside them and are stated
- * anew each time.  Then guard_plan_finish() decides what is to be protected and
- * what becomes of the plaintext ones.  No input or output, no clock.  What is
- * not to be protected yet is up to 'transition'.
+ * anew each time.  Then guard_plan_finish() decides what is to be protected
+ * and what becomes of the plaintext ones.  No input or output, no clock.  What
+ * is not to be protected yet is up to 'transition'.
  *
  * Rules are per selector, so all tunnels of one protocol, port and family
  * share their fate:

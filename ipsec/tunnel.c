@@ -24,9 +24,9 @@
 #include "tunnel-options.h"
 
 /* Sources: RFC 8926 (Geneve), RFC 7348 (VXLAN), RFC 2784 (GRE, which ERSPAN
- * goes in), ovs-vswitchd.conf.db(5) for STT.  In Linux 6.1 (net/ipv6/ip6_gre.c and
- * ip6_tunnel.c) what Open vSwitch makes of ip6gre has no source in the flow
- * that XFRM gets, also with options:local_ip; measured. */
+ * goes in), ovs-vswitchd.conf.db(5) for STT.  In Linux 6.1 (net/ipv6/ip6_gre.c
+ * and ip6_tunnel.c) what Open vSwitch makes of ip6gre has no source in the
+ * flow that XFRM gets, also with options:local_ip; measured. */
 static const struct tunnel_type types[] = {
     { "geneve", IPPROTO_UDP, 6081, false },
     { "vxlan", IPPROTO_UDP, 4789, false },

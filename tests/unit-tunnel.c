@@ -96,7 +96,8 @@ test_differ(void)
         { "geneve", "remote_ip=10.0.0.2 remote_cert=/ch2" },
         { "geneve", "remote_ip=10.0.0.2 remote_cert=/ch3" },
         { "geneve", "remote_ip=10.0.0.2 remote_cert=/ch2 remote_name=ch2" },
-        { "geneve", "remote_ip=10.0.0.2 remote_name=ch2 ipsec_esp=aes128-sha256" },
+        { "geneve", "remote_ip=10.0.0.2 remote_name=ch2 "
+                    "ipsec_esp=aes128-sha256" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
