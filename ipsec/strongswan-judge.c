@@ -26,6 +26,11 @@
  * this did not come from both ends starting at once: the peer had lost it. */
 #define SUPERSEDED_AGE 5
 
+/* How long, in ms, the peer may owe us an answer in one IKE_SA while it has
+ * negotiated another one: charon has asked twice by then.  It is the time
+ * after which dead-peer detection asks, too, by default. */
+#define ANSWER_TIMEOUT 10000
+
 #define BACKOFF_MAX 30000
 
 /* Makes 'verdict' an empty one. */
@@ -92,6 +97,41 @@ is_superseded(const struct strongswan_sas *sas,
                 > strongswan_sas_born(sas, sa) + SUPERSEDED_AGE));
 }
 
+/* Returns when, in ms, 'sa' has waited for an answer for too long, LLONG_MAX
+ * for never.  A peer that answers nowhere may be back any moment, which is
+ * charon's affair; but one that has negotiated another IKE_SA since has lost
+ * this one, however young that was. */
+static long long int
+unanswered_at(const struct strongswan_sas *sas,
+              const struct strongswan_ike_sa *sa)
+{
+    const struct strongswan_ike_sa *newest = strongswan_sas_newest(sas);
+
+    return (sa->asking && newest && newest != sa && !newest->asking
+            && strongswan_sas_born(sas, newest) >= strongswan_sas_born(sas, sa)
+            ? sa->asking_since + ANSWER_TIMEOUT : LLONG_MAX);
+}
+
+/* Returns when, in ms, there may be more to know of 'sa', LLONG_MAX for never:
+ * what the peer has lost shows only when it is asked. */
+static long long int
+look_again_at(const struct strongswan_sas *sas,
+              const struct strongswan_ike_sa *sa, long long int now)
+{
+    const struct strongswan_ike_sa *newest = strongswan_sas_newest(sas);
+    long long int asked;
+
+    if (sa->asking) {
+        return unanswered_at(sas, sa);
+    }
+    if (!sa->established || !newest || newest == sa || newest->initiator) {
+        return LLONG_MAX;
+    }
+    asked = (strongswan_sas_born(sas, newest) * 1000
+             + ANSWER_TIMEOUT + SUPERSEDED_AGE * 1000);
+    return now < asked ? asked : LLONG_MAX;
+}
+
 /* When an attempt that has led to nothing may be given up, in ms.  It grows
  * with the number of attempts, because a peer may be slow rather than dead.
  * Before we have made one, charon itself may bring back what the peer has
@@ -105,17 +145,49 @@ attempt_ends(const struct strongswan_attempt *attempt, long long int now)
     return MAX(attempt->next, since + CONNECTING_TIMEOUT);
 }
 
-static void
-find_obsolete(const struct strongswan_sas *sas, bool given_up,
-              struct strongswan_verdict *verdict)
+/* Returns when, in ms, an attempt that 'sa' is busy with may be given up, as
+ * far as that is up to 'sa'.  charon may have begun one of its own in an
+ * IKE_SA that is new, when ours were over long ago.  Forcing that to an end
+ * would leave the peer's half of it behind. */
+static long long int
+busy_ends(const struct strongswan_ike_sa *sa)
 {
+    return sa->asking ? sa->asking_since + CONNECTING_TIMEOUT : 0;
+}
+
+/* The same for the last of 'sas'. */
+static long long int
+all_busy_end(const struct strongswan_sas *sas)
+{
+    long long int end = 0;
+
+    for (size_t i = 0; i < sas->n; i++) {
+        if (sas->sas[i]->busy) {
+            end = MAX(end, busy_ends(sas->sas[i]));
+        }
+    }
+    return end;
+}
+
+/* Returns when, in ms, to look at 'sas' again. */
+static long long int
+find_obsolete(const struct strongswan_sas *sas, bool given_up,
+              long long int now, struct strongswan_verdict *verdict)
+{
+    long long int again = LLONG_MAX;
+
     for (size_t i = 0; i < sas->n; i++) {
         const struct strongswan_ike_sa *sa = sas->sas[i];
 
-        if (is_superseded(sas, sa) || (given_up && sa->busy)) {
+        if (is_superseded(sas, sa)
+            || (given_up && sa->busy && now >= busy_ends(sa))
+            || now >= unanswered_at(sas, sa)) {
             svec_add(&verdict->end_ikes, sa->unique_id);
+        } else {
+            again = MIN(again, look_again_at(sas, sa, now));
         }
     }
+    return again;
 }
 
 /* When we may start what either end could, in ms.  If both did, there would
@@ -208,12 +280,12 @@ strongswan_judge(const struct peer *peer, const struct strongswan_sas *sas,
                  struct strongswan_verdict *verdict)
 {
     long long int later = find_missing(peer, sas, attempt, now, verdict);
+    bool over = now >= attempt_ends(attempt, now);
+    long long int again;
 
     find_replaced(peer, sas, verdict);
-
-    bool over = now >= attempt_ends(attempt, now);
     find_misfits(peer, sas, verdict);
-    find_obsolete(sas, !verdict->sending && over, verdict);
+    again = find_obsolete(sas, !verdict->sending && over, now, verdict);
     if (verdict->sending && svec_is_empty(&verdict->end_ikes)
         && svec_is_empty(&verdict->end_children)) {
         if (strongswan_find_duplicates(peer, sas, &verdict->end_superfluous,
@@ -229,11 +301,15 @@ strongswan_judge(const struct peer *peer, const struct strongswan_sas *sas,
         wait_until(verdict, now + STRONGSWAN_BACKOFF_MIN);
     } else if (!verdict->sending && strongswan_sas_busy(sas)) {
         /* Asking again would make a second child. */
-        wait_until(verdict, attempt_ends(attempt, now));
+        wait_until(verdict, MAX(attempt_ends(attempt, now),
+                                all_busy_end(sas)));
     } else if (!verdict->sending && now < attempt->next && !attempt->hurry) {
         wait_until(verdict, attempt->next);
     } else if (svec_is_empty(&verdict->initiate) && later != LLONG_MAX) {
         wait_until(verdict, later);
+    }
+    if (svec_is_empty(&verdict->initiate)) {
+        verdict->again = MIN(verdict->again, again);
     }
 }
 

@@ -140,8 +140,8 @@ parse_host(const struct section *section, const char *name,
 static bool
 is_idle(const struct section *section)
 {
-    return (!section_get_section(section, "tasks-active")
-            && !section_get_section(section, "tasks-queued"));
+    return (!section_find(section, "tasks-active")
+            && !section_find(section, "tasks-queued"));
 }
 
 /* Returns the IKE_SA of connection 'name' that 'section' of a list-sa event
@@ -167,6 +167,8 @@ strongswan_ike_sa_parse(const char *name, const struct section *section)
                                    || value_is(section, "state", "CREATED")))
                 || list_has(section, "tasks-active", "CHILD_CREATE")
                 || list_has(section, "tasks-queued", "CHILD_CREATE"));
+    sa->asking = (sa->established
+                  && section_find(section, "tasks-active") != NULL);
     sa->age = section_get_uint(section, "established");
     if (children) {
         parse_children(sa, children);
@@ -337,12 +339,38 @@ strongswan_sas_move(struct strongswan_sas *sas, struct strongswan_sas *from)
     from->n = 0;
 }
 
+static const struct strongswan_ike_sa *
+find_ike_sa(const struct strongswan_sas *sas, const char *unique_id)
+{
+    for (size_t i = 0; i < sas->n; i++) {
+        if (!strcmp(sas->sas[i]->unique_id, unique_id)) {
+            return sas->sas[i];
+        }
+    }
+    return NULL;
+}
+
+/* Notes since when each of 'from' waits for an answer, as far as it did when
+ * 'sas' were listed. */
+static void
+note_asking(struct strongswan_sas *from, const struct strongswan_sas *sas,
+            long long int now)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        struct strongswan_ike_sa *sa = from->sas[i];
+        const struct strongswan_ike_sa *old = find_ike_sa(sas, sa->unique_id);
+
+        sa->asking_since = old && old->asking ? old->asking_since : now;
+    }
+}
+
 /* The same, as of 'now', in ms of time_msec().  What is known of their ages
- * stays. */
+ * stays, and since when they wait for an answer. */
 void
 strongswan_sas_take(struct strongswan_sas *sas, struct strongswan_sas *from,
                     long long int now)
 {
+    note_asking(from, sas, now);
     strongswan_sas_move(sas, from);
     strongswan_sas_note_births(sas, now);
 }

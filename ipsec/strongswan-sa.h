@@ -40,6 +40,9 @@ struct strongswan_ike_sa {
     bool initiator;             /* We started it. */
     bool busy;                  /* We have asked for it, or for a child in
                                  * it, and have no answer yet. */
+    bool asking;                /* It works, and a request of ours in it has
+                                 * no answer yet. */
+    long long int asking_since; /* ms; when that was seen first. */
     unsigned int age;           /* s since it was established. */
     struct strongswan_child_sa *children;
     size_t n_children;

@@ -369,6 +369,66 @@ test_brought_back(void)
                      "-R ike[] child[] start[] again 103000");
     check_verdict_of(&peer, &sas, &attempt, 103000,
                      "-R ike[1] child[] start[] again 104000");
+
+    /* Also when an attempt of ours was over long ago. */
+    strongswan_sas_clear(&sas);
+    strongswan_attempt_made(&attempt, 100000);
+    attempt.next = 101000;
+    ike = ike_with_in("2");
+    section_put_list(ike, "tasks-active", "CHILD_CREATE");
+    take(&sas, ike, NULL, 200000);
+    check_verdict(&sas, &attempt, 200000,
+                  "-R ike[] child[] start[] again 203000");
+    check_verdict(&sas, &attempt, 203000,
+                  "-R ike[2] child[] start[] again 204000");
+    strongswan_sas_uninit(&sas);
+}
+
+static struct section *
+ike_with(const char *id, const char *initiator, const char *age,
+         const char *child, const char *local_ts, const char *remote_ts)
+{
+    struct section *ike = ike_section(id, "ESTABLISHED", initiator, age);
+
+    add_child(ike, id, child, local_ts, remote_ts);
+    return ike;
+}
+
+/* A peer that has lost an IKE_SA as soon as it was there, and made another,
+ * never answers in the old one. */
+static void
+test_unanswered(void)
+{
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct strongswan_sas sas;
+    struct section *old;
+
+    strongswan_sas_init(&sas);
+    take(&sas, ike_with("1", "yes", "3", "ovs-out", OUT_TS),
+         ike_with("2", "no", "0", "ovs-in", IN_TS), 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "SR ike[] child[] start[] again 115000");
+
+    /* Dead-peer detection asks. */
+    for (int i = 0; i < 2; i++) {
+        old = ike_with("1", "yes", "18", "ovs-out", OUT_TS);
+        section_put_list(old, "tasks-active", "IKE_DPD");
+        take(&sas, old, ike_with("2", "no", "15", "ovs-in", IN_TS),
+             115000 + i * 10000);
+        check_verdict(&sas, &attempt, 115000 + i * 10000,
+                      i ? "SR ike[1] child[] start[] again 126000"
+                      : "SR ike[] child[] start[] again 125000");
+    }
+
+    /* A peer that answers nowhere is charon's affair. */
+    strongswan_sas_clear(&sas);
+    for (int i = 0; i < 2; i++) {
+        old = ike_with("1", "yes", "18", "ovs-out", OUT_TS);
+        section_put_list(old, "tasks-active", "IKE_DPD");
+        take(&sas, old, NULL, 100000 + i * 20000);
+    }
+    check_verdict(&sas, &attempt, 120000,
+                  "S- ike[] child[] start[] again -1");
     strongswan_sas_uninit(&sas);
 }
 
@@ -480,6 +540,7 @@ void
 unit_strongswan(void)
 {
     test_brought_back();
+    test_unanswered();
     test_replaced();
     test_duplicates();
     test_parse();
