@@ -639,6 +639,11 @@ spis_kept () {
     test -z "$_lost" || complain "SAs gone from $1: $_lost"
 }
 
+# spis_agree NAME NAME: these two, which have no other peers, have the same SAs.
+spis_agree () {
+    test "$(spis "$1")" = "$(spis "$2")" || complain "SAs of one end only"
+}
+
 # spis_gone NAME FILE: prints how many of the ones saved are not there.
 spis_gone () {
     spis "$1" >"$SANDBOX/$2.now"
