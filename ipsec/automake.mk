@@ -101,6 +101,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/swanctl-text.h \
 	ipsec/tunnel-options.c \
 	ipsec/tunnel-options.h \
+	ipsec/token-key.c \
+	ipsec/token-key.h \
 	ipsec/transition.c \
 	ipsec/transition.h \
 	ipsec/tunnel-state.c \

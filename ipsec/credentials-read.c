@@ -22,6 +22,7 @@
 #include "credentials.h"
 #include "pem-file.h"
 #include "quote.h"
+#include "token-key.h"
 #include "x509.h"
 
 static const struct {
@@ -99,6 +100,19 @@ ca_folder(const struct credentials_source *source)
             ? dir_name(source->value[CREDENTIALS_CA]) : NULL);
 }
 
+static void
+add_pin_path(const char *uri, struct svec *paths)
+{
+    struct token_key *key;
+    char *error = token_key_parse(uri, &key);
+
+    if (key && key->pin_file) {
+        svec_add(paths, key->pin_file);
+    }
+    token_key_destroy(key);
+    free(error);
+}
+
 /* Adds to 'paths' the files and folders that credentials_read() would
  * read. */
 void
@@ -106,7 +120,9 @@ credentials_source_get_paths(const struct credentials_source *source,
                              struct svec *paths)
 {
     for (int i = 0; i <= CREDENTIALS_CRL; i++) {
-        if (source->value[i]) {
+        if (token_key_is_uri(source->value[i])) {
+            add_pin_path(source->value[i], paths);
+        } else if (source->value[i]) {
             svec_add(paths, source->value[i]);
         }
     }
@@ -117,16 +133,20 @@ credentials_source_get_paths(const struct credentials_source *source,
 
 /* Files. */
 
+/* Warns if others than its owner may do with file 'path', which has a secret,
+ * 'what', in it, what 'mode' lets them. */
 static void
-warn_of_mode(const char *path, mode_t mode, struct svec *warnings)
+warn_of_mode(const char *path, mode_t mode, const char *what,
+             struct svec *warnings)
 {
     const char *who = (mode & (S_IROTH | S_IWOTH) ? "every user of this host"
                        : mode & S_IWGRP ? "the group of the file" : NULL);
 
     if (who) {
         svec_add_nocopy(warnings, xasprintf(
-            "%s: %s can %s the private key; \"chmod 600 %s\", and consider a "
-            "new key", path, who, mode & S_IROTH ? "read" : "write", path));
+            "%s: %s can %s the %s; \"chmod 600 %s\", and consider a new %s",
+            path, who, mode & S_IROTH ? "read" : "write", what, path,
+            !strcmp(what, "PIN") ? "PIN" : "key"));
     }
 }
 
@@ -144,17 +164,19 @@ read_file(enum credentials_setting i, const char *path, struct pem_file *file,
                          "other_config:%s=FILE\"", settings[i].column,
                          settings[i].column);
     }
-    if (!strncmp(path, "pkcs11:", 7)) {
-        return xasprintf("other_config:%s in table Open_vSwitch is a PKCS #11 "
-                         "URI; keys in tokens cannot be used in this version, "
-                         "only files", settings[i].column);
-    }
     setting = xasprintf("other_config:%s in table Open_vSwitch",
                         settings[i].column);
+    if (token_key_is_uri(path)) {
+        error = xasprintf("%s is a PKCS #11 URI; only a private key can be in "
+                          "a token: put the %s into a file", setting,
+                          settings[i].what);
+        free(setting);
+        return error;
+    }
     error = pem_file_read(path, settings[i].what, setting, file);
     free(setting);
     if (!error && i == CREDENTIALS_KEY) {
-        warn_of_mode(path, file->mode, warnings);
+        warn_of_mode(path, file->mode, settings[i].what, warnings);
     }
     return error;
 }
@@ -164,7 +186,8 @@ read_file(enum credentials_setting i, const char *path, struct pem_file *file,
 /* What the files have in them. */
 struct parsed {
     STACK_OF(X509) *certs;      /* Ours first. */
-    EVP_PKEY *key;
+    EVP_PKEY *key;              /* Null if a token has it. */
+    struct token_key *token;
     STACK_OF(X509) *cas;
 };
 
@@ -173,6 +196,7 @@ parsed_uninit(struct parsed *parsed)
 {
     x509_free_certs(parsed->certs);
     EVP_PKEY_free(parsed->key);
+    token_key_destroy(parsed->token);
     x509_free_certs(parsed->cas);
 }
 
@@ -194,6 +218,38 @@ parse_file(enum credentials_setting i, const char *path,
     return error;
 }
 
+static char *
+read_pin(struct token_key *key, struct svec *warnings)
+{
+    struct pem_file c;
+    char *error = pem_file_read(key->pin_file, "PIN", "pin-source in "
+                                "other_config:private_key in table "
+                                "Open_vSwitch", &c);
+
+    if (!error) {
+        warn_of_mode(key->pin_file, c.mode, "PIN", warnings);
+        error = token_key_set_pin(key, c.data, c.size);
+    }
+    pem_file_uninit(&c);
+    return error;
+}
+
+static char *
+parse_uri(const char *uri, struct parsed *parsed, struct svec *warnings)
+{
+    char *fault = token_key_parse(uri, &parsed->token);
+    char *error;
+
+    if (!fault) {
+        return (parsed->token->pin_file ? read_pin(parsed->token, warnings)
+                : NULL);
+    }
+    error = xasprintf("other_config:private_key in table Open_vSwitch: %s",
+                      fault);
+    free(fault);
+    return error;
+}
+
 /* A host without CAs is one whose peers are known by their certificates. */
 static char *
 parse_files(char *const paths[], struct parsed *parsed, struct svec *warnings)
@@ -201,14 +257,18 @@ parse_files(char *const paths[], struct parsed *parsed, struct svec *warnings)
     char *error = NULL;
 
     for (int i = CREDENTIALS_CERT; i <= CREDENTIALS_CA && !error; i++) {
-        if (i != CREDENTIALS_CA || paths[i]) {
+        if (i == CREDENTIALS_KEY && token_key_is_uri(paths[i])) {
+            error = parse_uri(paths[i], parsed, warnings);
+        } else if (i != CREDENTIALS_CA || paths[i]) {
             error = parse_file(i, paths[i], parsed, warnings);
         }
     }
     return error;
 }
 
-/* Checks that all belong together and stores the name they prove. */
+/* Checks that all belong together and stores the name they prove.  Whether the
+ * key in a token belongs to the certificate shows when charon has opened
+ * that. */
 static char *
 check_parsed(char *const paths[], const struct parsed *parsed, char **name)
 {
@@ -216,8 +276,9 @@ check_parsed(char *const paths[], const struct parsed *parsed, char **name)
     const char *cert_path = paths[CREDENTIALS_CERT];
     const char *ca_path = paths[CREDENTIALS_CA];
     time_t now = time_wall();
-    char *error = x509_check_key(cert_path, parsed->certs,
-                                 paths[CREDENTIALS_KEY], parsed->key);
+    char *error = (parsed->token ? NULL
+                   : x509_check_key(cert_path, parsed->certs,
+                                    paths[CREDENTIALS_KEY], parsed->key));
 
     if (!error) {
         error = x509_check_validity(cert_path, cert, now);
@@ -287,7 +348,8 @@ make_credentials(char *const paths[], const struct parsed *parsed, char *name)
 
     c->name = name;
     c->cert = x509_cert_to_pem(cert);
-    c->key = x509_key_to_pem(parsed->key);
+    c->key = parsed->key ? x509_key_to_pem(parsed->key) : NULL;
+    c->token = token_key_clone(parsed->token);
     c->key_id = x509_key_id(cert);
     c->not_after = x509_not_after(cert);
     add_pems(&c->chain, parsed->certs, 1);

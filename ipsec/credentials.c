@@ -17,6 +17,7 @@
 #include "util.h"
 
 #include "secret.h"
+#include "token-key.h"
 
 #define DAY (24 * 60 * 60)              /* In s. */
 
@@ -52,6 +53,7 @@ credentials_unref(struct credentials *c)
         return;
     }
     secret_free(c->key);
+    token_key_destroy(c->token);
     free(c->name);
     free(c->cert);
     free(c->key_id);
@@ -108,7 +110,7 @@ credentials_set_digest(struct credentials *c)
     }
     digest_add(ctx, c->cert);
     digest_add_all(ctx, &c->chain);
-    digest_add(ctx, c->key);
+    digest_add(ctx, c->key_id);
     digest_add_all(ctx, &c->cas);
     digest_add_all(ctx, &c->revoked);
     digest_add(ctx, c->revocation);
@@ -122,11 +124,13 @@ credentials_set_digest(struct credentials *c)
     c->digest = ds_steal_cstr(&s);
 }
 
-/* Returns true if 'a' and 'b' are the same, CRLs with them. */
+/* Returns true if 'a' and 'b' are the same, CRLs and the place of the key with
+ * them. */
 bool
 credentials_equals(const struct credentials *a, const struct credentials *b)
 {
-    return !strcmp(a->digest, b->digest) && svec_equal(&a->crls, &b->crls);
+    return (!strcmp(a->digest, b->digest) && svec_equal(&a->crls, &b->crls)
+            && token_key_equals(a->token, b->token));
 }
 
 static bool

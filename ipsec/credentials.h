@@ -16,6 +16,8 @@
 
 #include "svec.h"
 
+struct token_key;
+
 /* Something in them that ends. */
 struct credentials_end {
     char *what;                 /* What and in which file, for people. */
@@ -29,16 +31,20 @@ struct credentials {
     char *cert;                 /* PEM, exactly one certificate. */
     struct svec chain;          /* PEM, one certificate each: what else the
                                  * certificate's file has, in its order. */
-    char *key;                  /* PEM, PKCS #8; wiped when freed. */
+    char *key;                  /* PEM, PKCS #8; wiped when freed.  Null if a
+                                 * token has it. */
+    struct token_key *token;    /* Where it is if 'key' is null. */
     char *key_id;               /* By what IKE daemons know the key: SHA-1 in
                                  * 40 hexadecimal digits. */
     struct svec cas;            /* PEM, one certificate each. */
     struct svec crls;           /* PEM, one CRL each. */
     struct svec revoked;        /* Sorted: serial and issuer of each. */
     const char *revocation;     /* "relaxed", "ifuri" or "strict". */
-    char *digest;               /* SHA-256 of it all, but not of 'crls', whose
-                                 * dates matter to nobody who is established:
-                                 * 64 hexadecimal digits. */
+    char *digest;               /* SHA-256 of what a connection is made with,
+                                 * 64 hexadecimal digits: not of 'crls', whose
+                                 * dates matter to nobody who is established,
+                                 * nor of where the key is, which can be one
+                                 * only. */
     long long int not_after;    /* s since the epoch: the certificate's. */
     struct credentials_end *ends;
     size_t n_ends, allocated_ends;

@@ -191,14 +191,21 @@ handle_loaded(struct strongswan *s, const struct strongswan_msg *msg)
 static void
 handle_credential(struct strongswan *s, const struct strongswan_msg *msg)
 {
-    struct strongswan_conn *conn = strongswan_conn_find(&s->conns,
-                                                        msg->conn);
+    struct strongswan_conn *conn = (msg->conn
+                                    ? strongswan_conn_find(&s->conns,
+                                                           msg->conn)
+                                    : NULL);
 
-    if (conn && msg->vici.error) {
+    if (!strcmp(msg->vici.name, "load-token")) {
+        strongswan_creds_handle_token(s, msg);
+    } else if (msg->vici.error) {
+        bool psk = strcmp(msg->vici.name, "load-key");
+
         VLOG_WARN_RL(&rl, "%s: charon refuses the %s: %s",
-                     strongswan_conn_label(conn),
-                     strcmp(msg->vici.name, "load-key")
-                     ? "psk" : "private key", msg->vici.error);
+                     conn ? strongswan_conn_label(conn) : "this host",
+                     psk ? "psk" : "private key", msg->vici.error);
+    }
+    if (conn && msg->vici.error) {
         strongswan_conn_set_error(conn, msg->vici.error);
     }
 }
@@ -282,12 +289,14 @@ handle_log(struct strongswan *s, const struct section *body)
     if (text) {
         handle_loaded_log(s, text);
     }
-    if (!text || !strongswan_is_ours(name)) {
+    if (!text || (name && !strongswan_is_ours(name))) {
         return;
     }
-    conn = strongswan_conn_find(&s->conns, name);
+    conn = name ? strongswan_conn_find(&s->conns, name) : NULL;
     rank = strongswan_explain(text, &words);
-    if (conn && (rank == STRONGSWAN_WORDS_CAUSE
+    if (rank >= STRONGSWAN_WORDS_TOKEN) {
+        strongswan_creds_note_words(s, words, rank == STRONGSWAN_WORDS_PIN);
+    } else if (conn && (rank == STRONGSWAN_WORDS_CAUSE
                  || (rank == STRONGSWAN_WORDS_RESULT && !conn->error))) {
         strongswan_conn_set_error(conn, words);
         strongswan_conn_touch_predecessors(&s->conns, conn);
@@ -339,8 +348,7 @@ reset(struct strongswan *s)
         strongswan_conn_reset(&s->conns, conn);
     }
     strongswan_sweep_reset(s->sweep, time_msec());
-    free(s->creds.loaded_key);
-    s->creds.loaded_key = NULL;
+    strongswan_creds_reset(&s->creds);
     s->synced = false;
     s->n_syncing = 0;
     strongswan_look_reset(s);
@@ -493,6 +501,9 @@ strongswan_set(struct ike *ike, const char *name, const struct peer *peer)
         }
         return;
     }
+    if (peer->credentials) {
+        strongswan_creds_use(s, peer->credentials);
+    }
     if (conn && conn->wish && peer_equals(conn->wish, peer)) {
         return;
     }
@@ -502,9 +513,6 @@ strongswan_set(struct ike *ike, const char *name, const struct peer *peer)
         conn->sas_known = s->synced;
     }
     strongswan_conn_set_wish(&s->conns, conn, peer);
-    if (peer->credentials) {
-        strongswan_creds_use(s, peer->credentials);
-    }
 }
 
 static void
@@ -543,6 +551,7 @@ strongswan_run(struct ike *ike)
     sweep_files(s);
     run_session(s);
     receive(s, deadline);
+    strongswan_creds_run(s);
     strongswan_conns_run(&s->conns, time_msec());
     run_sweep(s);
     strongswan_watch_run(s->watch, &s->conns, time_msec());
@@ -563,6 +572,7 @@ strongswan_wait(struct ike *ike)
     if (may_write(s)) {
         poll_immediate_wake();
     }
+    strongswan_creds_wait(s);
     strongswan_sweep_wait(s->sweep);
     strongswan_watch_wait(s->watch, &s->conns);
     strongswan_conns_wait(&s->conns);
@@ -582,7 +592,8 @@ strongswan_get(const struct ike *ike, const char *name,
         .loaded = conn->load == STRONGSWAN_LOADED,
         .established = strongswan_sas_newest(&conn->sas) != NULL,
         .file_written = strongswan_file_is_written(s, conn),
-        .error = conn->error,
+        .error = (conn->wish->credentials && s->creds.token_error && !conn->up
+                  ? s->creds.token_error : conn->error),
         .last_error = conn->last_error,
         .last_error_at = conn->last_error_at,
     };

@@ -38,6 +38,9 @@ struct strongswan_creds {
     struct credentials *current; /* Those in 'files', or null. */
     char *loaded_key;           /* The id of the key that charon has been
                                  * given last, or null. */
+    bool token_opened;          /* charon has it, if it is in a token. */
+    char *token_error;          /* Why charon has not, or null. */
+    long long int token_retry;  /* ms; when to try again if so. */
     struct sset old_keys;       /* Ids of others that it may still have. */
     struct sset old_certs;      /* Files of certificates not in 'current'. */
     struct sset crl_files;
@@ -84,8 +87,14 @@ void strongswan_creds_use(struct strongswan *, struct credentials *);
 void strongswan_creds_spare(const struct strongswan *, struct sset *keys,
                             struct sset *certs);
 void strongswan_creds_take_found(struct strongswan *);
-void strongswan_creds_load(struct strongswan *, const char *conn,
-                           const struct credentials *);
+bool strongswan_creds_load(struct strongswan *, const struct credentials *);
+void strongswan_creds_handle_token(struct strongswan *,
+                                   const struct strongswan_msg *);
+void strongswan_creds_note_words(struct strongswan *, const char *words,
+                                 bool pin);
+void strongswan_creds_reset(struct strongswan_creds *);
+void strongswan_creds_run(struct strongswan *);
+void strongswan_creds_wait(const struct strongswan *);
 void strongswan_creds_retire(struct strongswan *);
 void strongswan_creds_load_crls(struct strongswan *);
 void strongswan_creds_set_crls(struct strongswan *, const struct svec *crls);

@@ -23,6 +23,7 @@
 #include "secret.h"
 #include "section.h"
 #include "swanctl-conf.h"
+#include "token-key.h"
 #include "tunnel-options.h"
 
 static char *
@@ -316,15 +317,49 @@ strongswan_shared(const struct peer *peer)
     return args;
 }
 
-/* Returns a load-key message for the key of 'cred'.  The caller owns it. */
+static void
+put_token(struct section *section, const struct token_key *token)
+{
+    section_put(section, "handle", token->handle);
+    if (token->slot) {
+        section_put(section, "slot", token->slot);
+    }
+    if (token->module) {
+        section_put(section, "module", token->module);
+    }
+    if (token->pin) {
+        section_put(section, "pin", token->pin);
+    }
+}
+
+/* Returns a message for the key of 'cred': load-token if it is in a token,
+ * otherwise load-key.  The caller owns it. */
 struct section *
 strongswan_key(const struct credentials *cred)
 {
     struct section *args = section_create();
 
-    section_put(args, "type", "any");
-    section_put(args, "data", cred->key);
+    if (cred->token) {
+        put_token(args, cred->token);
+    } else {
+        section_put(args, "type", "any");
+        section_put(args, "data", cred->key);
+    }
     return args;
+}
+
+/* Returns the contents of the swanctl.conf file for the key of 'cred', which
+ * is in a token.  The caller owns it. */
+struct section *
+strongswan_token_for_file(const struct credentials *cred)
+{
+    struct section *root = section_create();
+    struct section *secrets = section_add(root, "secrets");
+    char *name = xasprintf("token-%s", cred->key_id);
+
+    put_token(section_add(secrets, name), cred->token);
+    free(name);
+    return root;
 }
 
 /* Returns how many certificates of 'kind' there are in 'cred'. */

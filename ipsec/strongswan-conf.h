@@ -29,9 +29,12 @@ struct section *strongswan_conn_for_file(const struct peer *,
 #define STRONGSWAN_SHARED_PREFIX "ike-"
 char *strongswan_shared_id(const char *conn);
 
-/* load-shared and load-key messages. */
+/* load-shared, and load-key or load-token messages. */
 struct section *strongswan_shared(const struct peer *);
 struct section *strongswan_key(const struct credentials *);
+
+/* For swanctl.conf: a key in a token. */
+struct section *strongswan_token_for_file(const struct credentials *);
 
 /* The certificates of a set of credentials, and the files they are kept in. */
 enum strongswan_cert {

@@ -42,12 +42,57 @@ write_string(struct swanctl_conf *files, enum swanctl_kind kind,
     swanctl_conf_set(files, kind, name, contents, strlen(contents));
 }
 
+/* Has 'files' hold 'tree', which it takes, as the file 'name' of 'kind'.
+ * 'what' is in it. */
+static void
+write_tree(struct swanctl_conf *files, enum swanctl_kind kind,
+           const char *name, const char *what, struct section *tree)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    char *error;
+
+    ds_put_cstr(&ds, "# Written by ovs-monitor-ipsec.  "
+                "Changes made here will be lost.\n");
+    error = section_format_conf(tree, &ds);
+    if (error) {
+        VLOG_WARN_RL(&rl, "%s: cannot write its swanctl file: %s", what,
+                     error);
+        free(error);
+    } else {
+        write_string(files, kind, name, ds_cstr(&ds));
+    }
+    secret_free_block(ds.string, ds.length);
+    section_destroy(tree);
+}
+
+/* The key may have been elsewhere before. */
+static void
+write_key(struct swanctl_conf *files, const struct credentials *cred)
+{
+    if (cred->token) {
+        write_tree(files, SWANCTL_TOKEN, cred->key_id, "the token's key",
+                   strongswan_token_for_file(cred));
+        swanctl_conf_set(files, SWANCTL_KEY, cred->key_id, NULL, 0);
+    } else {
+        write_string(files, SWANCTL_KEY, cred->key_id, cred->key);
+        swanctl_conf_set(files, SWANCTL_TOKEN, cred->key_id, NULL, 0);
+    }
+}
+
+/* Has 'files' no longer hold the key with 'id', wherever it is. */
+void
+strongswan_files_remove_key(struct swanctl_conf *files, const char *id)
+{
+    swanctl_conf_set(files, SWANCTL_KEY, id, NULL, 0);
+    swanctl_conf_set(files, SWANCTL_TOKEN, id, NULL, 0);
+}
+
 /* Has 'files' hold the certificates and the key of 'cred'. */
 void
 strongswan_files_write_credentials(struct swanctl_conf *files,
                                    const struct credentials *cred)
 {
-    write_string(files, SWANCTL_KEY, cred->key_id, cred->key);
+    write_key(files, cred);
     for (enum strongswan_cert kind = 0; kind < STRONGSWAN_N_CERTS; kind++) {
         for (size_t i = 0; i < strongswan_n_certs(cred, kind); i++) {
             char *name = strongswan_cert_file(cred, kind, i);
@@ -76,24 +121,9 @@ write_remote_cert(struct swanctl_conf *files, const struct peer *peer)
 void
 strongswan_files_write(struct swanctl_conf *files, const struct peer *peer)
 {
-    struct section *tree = strongswan_conn_for_file(peer, files);
-    struct ds ds = DS_EMPTY_INITIALIZER;
-    char *error;
-
     write_remote_cert(files, peer);
-    ds_put_cstr(&ds, "# Written by ovs-monitor-ipsec.  "
-                "Changes made here will be lost.\n");
-    error = section_format_conf(tree, &ds);
-    if (error) {
-        VLOG_WARN_RL(&rl, "%s: cannot write its swanctl file: %s",
-                     peer->tunnel, error);
-        free(error);
-    } else {
-        write_string(files, SWANCTL_CONNECTION, file_name(peer->name),
-                     ds_cstr(&ds));
-    }
-    secret_free_block(ds.string, ds.length);
-    section_destroy(tree);
+    write_tree(files, SWANCTL_CONNECTION, file_name(peer->name), peer->tunnel,
+               strongswan_conn_for_file(peer, files));
 }
 
 /* Has 'files' no longer hold the connection named 'conn'. */

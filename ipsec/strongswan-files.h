@@ -16,6 +16,7 @@ struct swanctl_conf;
 
 void strongswan_files_write_credentials(struct swanctl_conf *,
                                         const struct credentials *);
+void strongswan_files_remove_key(struct swanctl_conf *, const char *id);
 void strongswan_files_write(struct swanctl_conf *, const struct peer *);
 void strongswan_files_remove(struct swanctl_conf *, const char *conn);
 bool strongswan_files_are_written(const struct swanctl_conf *,

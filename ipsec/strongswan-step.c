@@ -121,13 +121,10 @@ may_begin(struct strongswan *s, struct strongswan_conn *conn)
 /* Loading. */
 
 static void
-load_credentials(struct strongswan *s, struct strongswan_conn *conn)
+load_psk(struct strongswan *s, struct strongswan_conn *conn)
 {
     const struct peer *peer = conn->wish;
 
-    if (peer->credentials) {
-        strongswan_creds_load(s, conn->name, peer->credentials);
-    }
     if (peer->psk && !nullable_string_is_equal(peer->psk, conn->loaded_psk)) {
         strongswan_send(s->session, STRONGSWAN_LOAD_CREDENTIAL, conn->name,
                         "load-shared", strongswan_shared(peer));
@@ -146,7 +143,7 @@ load(struct strongswan *s, struct strongswan_conn *conn)
     const struct peer *peer = conn->wish;
     const char *child;
 
-    load_credentials(s, conn);
+    load_psk(s, conn);
     /* What takes the place of a child waits if that one has a trap. */
     SSET_FOR_EACH (child, &conn->children) {
         if (!peer_find_child_named(peer, child)) {
@@ -498,6 +495,11 @@ strongswan_step(struct strongswan *s, struct strongswan_conn *conn)
     if (conn->changed && conn->load != STRONGSWAN_LOADING) {
         if (!strongswan_may_load(s, conn)) {
             strongswan_conn_wait_for_file(&s->conns, conn);
+            return;
+        }
+        if (conn->wish->credentials
+            && !strongswan_creds_load(s, conn->wish->credentials)) {
+            conn->waiting = true;
             return;
         }
         if (!may_begin(s, conn)) {

@@ -78,6 +78,20 @@ static const struct {
       "the kernel refuses the SAs: are its modules esp4 and esp6, and those "
       "of the algorithms, there?" },
     { "failed to establish", STRONGSWAN_WORDS_RESULT, NULL },
+
+    { "login to '", STRONGSWAN_WORDS_PIN,
+      "set the token's PIN in other_config:private_key, or in the file that "
+      "it names" },
+    { "no PIN found for PKCS#11 key", STRONGSWAN_WORDS_PIN,
+      "write pin-source=file:/PATH into other_config:private_key" },
+    { "no PKCS#11 module found", STRONGSWAN_WORDS_TOKEN,
+      "no token, or not the slot, has a key with the id in "
+      "other_config:private_key" },
+    { "PKCS#11 module '", STRONGSWAN_WORDS_TOKEN,
+      "compare module-name in other_config:private_key with "
+      "charon.plugins.pkcs11.modules in strongswan.conf" },
+    { "PKCS#11 key type", STRONGSWAN_WORDS_TOKEN,
+      "charon takes RSA and EC keys from a token" },
 };
 
 /* If 'line' of charon's log tells of a failure, stores it and what to do

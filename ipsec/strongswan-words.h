@@ -15,6 +15,11 @@ enum strongswan_words_rank {
     STRONGSWAN_WORDS_NONE,      /* Nothing of a failure. */
     STRONGSWAN_WORDS_RESULT,    /* That it failed. */
     STRONGSWAN_WORDS_CAUSE,     /* Why. */
+
+    /* Not of a negotiation: why a token's key cannot be used, and that it is
+     * the PIN, of which a token does not take many wrong ones. */
+    STRONGSWAN_WORDS_TOKEN,
+    STRONGSWAN_WORDS_PIN,
 };
 
 enum strongswan_words_rank strongswan_explain(const char *line,

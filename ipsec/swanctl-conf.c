@@ -50,6 +50,9 @@ VLOG_DEFINE_THIS_MODULE(swanctl_conf);
 #define BACKOFF_MIN 1000
 #define BACKOFF_MAX 64000
 
+/* In the same folder as connections, whose names have no dot. */
+#define TOKEN_SUFFIX ".token.conf"
+
 static const struct {
     const char *folder;
     const char *suffix;
@@ -59,6 +62,7 @@ static const struct {
     [SWANCTL_CERTIFICATE] = { "ovs", ".pem", 0755 },
     [SWANCTL_KEY] = { "private", ".pem", 0700 },
     [SWANCTL_CRL] = { "x509crl", ".pem", 0755 },
+    [SWANCTL_TOKEN] = { "conf.d", TOKEN_SUFFIX, 0755 },
 };
 #define PREFIX "ovs-"
 /* Where, in each of the folders, temporary files are, so that they are on the
@@ -405,10 +409,10 @@ scan_entry(int dir_fd OVS_UNUSED, const char *entry, void *scan_)
     struct scan *scan = scan_;
     char *name = strip(entry, PREFIX, scan->suffix);
 
-    if (name) {
+    if (name && !strchr(name, '.')) {
         sset_add(scan->found, name);
-        free(name);
     }
+    free(name);
 }
 
 /* Removes 'entry', a temporary file that a crash left. */
@@ -568,7 +572,7 @@ static void
 sync_folders(const struct swanctl_conf *conf, struct ovs_list *batch,
              int (*function)(int fd))
 {
-    int errors[SWANCTL_N_KINDS] = { -1, -1, -1, -1 };   /* Not done yet. */
+    int errors[SWANCTL_N_KINDS] = { -1, -1, -1, -1, -1 }; /* Not done yet. */
     struct conf_file *file;
 
     LIST_FOR_EACH (file, node, batch) {

@@ -12,6 +12,8 @@
  *     DIR/ovs/ovs-NAME.pem          a certificate or CA
  *     DIR/private/ovs-NAME.pem      a private key
  *     DIR/x509crl/ovs-NAME.pem      a CRL
+ *     DIR/conf.d/ovs-NAME.token.conf  where a private key is in a token, with
+ *                                   its PIN
  *
  * A thread of its own does the input and output, so nothing here blocks.  A
  * file is either the old one or the new one, whole, also when the disk is
@@ -30,8 +32,9 @@ enum swanctl_kind {
     SWANCTL_CERTIFICATE,
     SWANCTL_KEY,
     SWANCTL_CRL,
+    SWANCTL_TOKEN,
 };
-#define SWANCTL_N_KINDS 4
+#define SWANCTL_N_KINDS 5
 
 struct swanctl_conf *swanctl_conf_open(const char *dir);
 void swanctl_conf_close(struct swanctl_conf *);

@@ -68,7 +68,7 @@ bench-ovn: all
 .PHONY: bench-ovn
 
 clean-local:
-	rm -rf tests/pki tests/uml-modules tests/python-peer \
+	rm -rf tests/pki tests/uml-modules tests/layers \
 		tests/system-testsuite.dir tests/system-testsuite.log \
 		tests/system-report
 	test ! -f '$(TESTSUITE)' || $(SHELL) '$(TESTSUITE)' -C tests --clean
@@ -100,7 +100,7 @@ EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
 	tests/uml/sandbox.sh \
 	tests/uml/spoof.pl \
 	tests/uml/uml-init \
-	tests/uml/unpack-python-peer \
+	tests/uml/unpack-layer \
 	tests/uml/uml-run
 
 $(SYSTEM_TESTSUITE): tests/package.m4 $(SYSTEM_TESTSUITE_AT)
@@ -142,6 +142,7 @@ tests_unit_SOURCES = \
 	tests/unit-strongswan.c \
 	tests/unit-strongswan-watch.c \
 	tests/unit-strongswan-words.c \
+	tests/unit-token-key.c \
 	tests/unit-tunnel.c \
 	tests/unit-tunnel-id.c \
 	tests/unit-tunnel-options.c \

@@ -19,6 +19,7 @@
 #include "smap.h"
 #include "svec.h"
 #include "timeval.h"
+#include "token-key.h"
 #include "unit.h"
 #include "unit-pki.h"
 
@@ -275,9 +276,6 @@ test_bad_files(void)
     set(loader, "empty", "rsa-key", "ca");
     AWAIT_ERROR(loader, "empty: the file is empty");
 
-    set(loader, "rsa-cert", "pkcs11:token=t;id=%01", "ca");
-    AWAIT_ERROR(loader, "other_config:private_key in table Open_vSwitch is a "
-                "PKCS #11 URI; keys in tokens cannot be used in this version");
     set(loader, "rsa-cert", NULL, "ca");
     AWAIT_ERROR(loader, "other_config:private_key in table Open_vSwitch is "
                 "not set; \"ovs-vsctl set Open_vSwitch . "
@@ -657,6 +655,62 @@ test_crls(void)
     free(foreign);
 }
 
+/* A key in a token: where it is, and its PIN, which is watched.  Whether it is
+ * the certificate's, charon tells. */
+static void
+test_token(void)
+{
+    struct credentials_loader *loader = start("rsa-cert", "rsa-key", "ca");
+    struct credentials *file, *c;
+
+    AWAIT_ERROR(loader, NULL);
+    file = credentials_ref(credentials_loader_get(loader));
+    CHECK(!file->token);
+
+    set(loader, "rsa-cert", "pkcs11:token=t", "ca");
+    AWAIT_ERROR(loader, "other_config:private_key in table Open_vSwitch: the "
+                "PKCS #11 URI has no \"id\", and charon finds no key without");
+    set(loader, "pkcs11:id=%01", "rsa-key", "ca");
+    AWAIT_ERROR(loader, "other_config:certificate in table Open_vSwitch is a "
+                "PKCS #11 URI; only a private key can be in a token: put the "
+                "certificate into a file");
+    CHECK(credentials_loader_get(loader) == file);
+
+    char *uri = xasprintf("pkcs11:id=%%01?pin-source=file:%s/pin",
+                          getenv("PWD"));
+    set(loader, "rsa-cert", uri, "ca");
+    AWAIT_ERROR(loader, "/pin: there is no such file; put the PIN there, or "
+                "set pin-source in other_config:private_key in table "
+                "Open_vSwitch to where it is");
+    write_file("pin", "1\n2", NULL);
+    AWAIT_ERROR(loader, "/pin: must have the PIN in it in one line");
+    write_file("pin", "1234\n", NULL);
+    AWAIT_ERROR(loader, NULL);
+    c = credentials_ref(credentials_loader_get(loader));
+    CHECK(!c->key && c->token);
+    CHECK_STRING(c->token ? c->token->handle : NULL, "01");
+    CHECK_STRING(c->token ? c->token->pin : NULL, "1234");
+
+    /* That is the same key, so nobody need be authenticated anew. */
+    CHECK_STRING(c->digest, file->digest);
+    CHECK_STRING(c->key_id, file->key_id);
+    CHECK(!credentials_equals(c, file));
+    credentials_unref(c);
+
+    write_file("pin", "", NULL);
+    AWAIT_ERROR(loader, "/pin: there is no PIN in it");
+    write_file("pin", "5678", NULL);
+    CHECK(!chmod("pin", 0644));
+    AWAIT_ERROR(loader, NULL);
+    c = credentials_loader_get(loader);
+    CHECK_STRING(c && c->token ? c->token->pin : NULL, "5678");
+    CHECK_WARNINGS(loader, "/pin: every user of this host can read the PIN; "
+                   "\"chmod 600 ");
+    credentials_loader_destroy(loader);
+    credentials_unref(file);
+    free(uri);
+}
+
 /* A key that everybody can read is warned about and used. */
 static void
 test_open_key(void)
@@ -708,6 +762,7 @@ unit_credentials(void)
     test_links();
     test_expiry();
     test_crls();
+    test_token();
     test_open_key();
 
     X509_free(ca);

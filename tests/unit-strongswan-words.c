@@ -56,6 +56,19 @@ unit_strongswan_words(void)
     check("unable to install inbound and outbound IPsec SA (SAD) in kernel",
           STRONGSWAN_WORDS_RESULT, "esp4");
 
+    check("login to 'soft':697577134 failed: PIN_INCORRECT",
+          STRONGSWAN_WORDS_PIN, "set the token's PIN");
+    check("no PIN found for PKCS#11 key a1:b2",
+          STRONGSWAN_WORDS_PIN, "pin-source");
+    check("no PKCS#11 module found having a keyid a1:b2",
+          STRONGSWAN_WORDS_TOKEN, "no token, or not the slot");
+    check("PKCS#11 module 'nix' not found",
+          STRONGSWAN_WORDS_TOKEN, "module-name");
+    check("PKCS#11 key type 64 not supported",
+          STRONGSWAN_WORDS_TOKEN, "RSA and EC");
+    check("found key on PKCS#11 token 'soft':697577134",
+          STRONGSWAN_WORDS_NONE, NULL);
+
     check("initiating IKE_SA ovs-0123[1] to 192.0.2.2",
           STRONGSWAN_WORDS_NONE, NULL);
     check("authentication of 'right' with ECDSA_WITH_SHA256_DER successful",

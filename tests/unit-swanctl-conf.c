@@ -248,6 +248,7 @@ test_found(void)
     ovs_assert(!mkdir(dir, 0700) && !mkdir(path_of("conf.d"), 0750));
     put_file("conf.d/ovs-old.conf", "old", 0600);
     put_file("conf.d/ovs-open.conf", "open", 0644);
+    put_file("conf.d/ovs-key.token.conf", "token", 0600);
     put_file("conf.d/ovs-.conf", "nameless", 0600);
     put_file("conf.d/mine.conf", "mine", 0600);
     put_file("conf.d/ovs-other.txt", "other", 0644);
@@ -269,6 +270,8 @@ test_found(void)
     CHECK(sset_contains(found, "link"));
     CHECK(sset_is_empty(swanctl_conf_found(conf, SWANCTL_CERTIFICATE)));
     CHECK(sset_is_empty(swanctl_conf_found(conf, SWANCTL_KEY)));
+    found = swanctl_conf_found(conf, SWANCTL_TOKEN);
+    CHECK(sset_count(found) == 1 && sset_contains(found, "key"));
 
     CHECK_STRING(get_file("conf.d/ovs-old.conf"), "old");
     CHECK_STRING(get_file("conf.d/mine.conf"), "mine");

@@ -26,6 +26,7 @@ static const struct {
     { "strongswan", unit_strongswan },
     { "strongswan-watch", unit_strongswan_watch },
     { "strongswan-words", unit_strongswan_words },
+    { "token-key", unit_token_key },
     { "tunnel", unit_tunnel },
     { "tunnel-id", unit_tunnel_id },
     { "tunnel-options", unit_tunnel_options },

@@ -24,6 +24,7 @@ unit_test_func unit_quote;
 unit_test_func unit_strongswan;
 unit_test_func unit_strongswan_watch;
 unit_test_func unit_strongswan_words;
+unit_test_func unit_token_key;
 unit_test_func unit_tunnel;
 unit_test_func unit_tunnel_id;
 unit_test_func unit_tunnel_options;

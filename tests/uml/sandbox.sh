@@ -148,10 +148,13 @@ EOF
 # chassis_is_todays NAME...: these, still to be made, will have Open vSwitch's
 # Python ovs-monitor-ipsec, and strongSwan's starter for it.
 chassis_is_todays () {
-    for _on; do
-        mkdir -p "$SANDBOX/$_on" &&
-        ln -s "$PYTHON_PEER" "$SANDBOX/$_on/layer" || return 1
-    done
+    each "$@" -- chassis_layer "$PYTHON_PEER"
+}
+
+# chassis_layer NAME FOLDER: this one, still to be made, will have what is in
+# FOLDER over its root.
+chassis_layer () {
+    mkdir -p "$SANDBOX/$1" && ln -s "$2" "$SANDBOX/$1/layer"
 }
 
 # number NAME: 1 for the first chassis.
@@ -411,6 +414,34 @@ creds_cert_one () {
     on "$1" ovs-vsctl --no-wait set Open_vSwitch . \
         other_config:certificate="$SANDBOX_PKI/self/$1-cert.pem" \
         other_config:private_key="$SANDBOX_PKI/self/$1-privkey.pem"
+}
+
+# token_make NAME: the chassis, of $SOFTHSM, gets a token in software, which
+# charon finds when it starts.  token_key NAME ID FILE: the key in FILE is in
+# it under the hexadecimal ID.  token_uri ID: what the database calls that.
+token_make () {
+    on "$1" sh -ec '
+        mkdir -p /var/lib/softhsm/tokens /etc/softhsm
+        printf "%s\n" "directories.tokendir = /var/lib/softhsm/tokens" \
+            "objectstore.backend = file" >/etc/softhsm/softhsm2.conf
+        printf "%s\n" "pkcs11 {" "load = yes" "modules {" "soft {" \
+            "path = /usr/lib/softhsm/libsofthsm2.so" "load_certs = no" \
+            "}" "}" "}" >/etc/strongswan.d/charon/pkcs11.conf
+        softhsm2-util --init-token --free --label ovn --pin 4711 \
+            --so-pin 47114711
+        (umask 077 && echo 4711 >/etc/token-pin)'
+}
+
+token_key () {
+    on "$1" sh -ec '
+        openssl pkcs8 -topk8 -nocrypt -in "$1" -out /tmp/token-key
+        softhsm2-util --import /tmp/token-key --token ovn --label "$0" \
+            --id "$0" --pin 4711
+        rm /tmp/token-key' "$2" "$3"
+}
+
+token_uri () {
+    echo "pkcs11:token=ovn;id=%$1?pin-source=file:/etc/token-pin"
 }
 
 ## OVN.
