@@ -23,6 +23,7 @@ static void
 check_error(char *error, const char *expected, const char *where)
 {
     unit_check_string(error, expected, where, "error");
+    unit_note(error);
     free(error);
 }
 #define CHECK_ERROR(ERROR, EXPECTED) \
@@ -38,6 +39,7 @@ check_in(char *error, const char *expected, const char *where)
     if (!ok) {
         fprintf(stderr, "  got: %s\n", error ? error : "(null)");
     }
+    unit_note(error);
     free(error);
 }
 #define CHECK_IN(ERROR, EXPECTED) \

@@ -54,6 +54,20 @@ static const struct {
 static unsigned int n_checks;
 static unsigned int n_failed;
 
+/* Appends 'text', null: nothing, as a line to the file that the environment
+ * variable NOTES names, if it does: for what documentation claims. */
+void
+unit_note(const char *text)
+{
+    const char *path = getenv("NOTES");
+    FILE *file = text && path ? fopen(path, "a") : NULL;
+
+    if (file) {
+        fprintf(file, "%s\n", text);
+        fclose(file);
+    }
+}
+
 /* Notes the outcome 'ok' of a check of 'what' at source location 'where'. */
 void
 unit_check(bool ok, const char *where, const char *what)

@@ -51,6 +51,7 @@ unit_test_func unit_vici_codec;
 void unit_check(bool ok, const char *where, const char *what);
 void unit_check_string(const char *got, const char *expected,
                        const char *where, const char *what);
+void unit_note(const char *text);
 OVS_NO_RETURN void unit_skip(const char *why);
 
 /* CHECK(CONDITION): it holds.  CHECK_STRING(GOT, EXPECTED): both are equal,
