@@ -139,6 +139,7 @@ tests_unit_SOURCES = \
 	tests/unit-peer.c \
 	tests/unit-remote-cert.c \
 	tests/unit-quote.c \
+	tests/unit-rotation.c \
 	tests/unit-strongswan.c \
 	tests/unit-strongswan-watch.c \
 	tests/unit-strongswan-words.c \

@@ -23,6 +23,7 @@ static const struct {
     { "peer", unit_peer },
     { "remote-cert", unit_remote_cert },
     { "quote", unit_quote },
+    { "rotation", unit_rotation },
     { "strongswan", unit_strongswan },
     { "strongswan-watch", unit_strongswan_watch },
     { "strongswan-words", unit_strongswan_words },

@@ -21,6 +21,7 @@ unit_test_func unit_credentials;
 unit_test_func unit_peer;
 unit_test_func unit_remote_cert;
 unit_test_func unit_quote;
+unit_test_func unit_rotation;
 unit_test_func unit_strongswan;
 unit_test_func unit_strongswan_watch;
 unit_test_func unit_strongswan_words;
