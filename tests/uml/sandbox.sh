@@ -221,7 +221,8 @@ daemon_code () {
         ;;
     python-monitor)
         # It starts charon by itself.
-        echo "/usr/bin/python3 /usr/share/openvswitch/scripts/ovs-monitor-ipsec \
+        echo "cd /usr/share/openvswitch/scripts
+              /usr/bin/python3 ./ovs-monitor-ipsec \
                   --pidfile=/run/openvswitch/python-monitor.pid \
                   --log-file=/var/log/openvswitch/python-monitor.log \
                   --detach --ike-daemon=strongswan $_db"
@@ -370,7 +371,8 @@ link_end () {
             -- add-port br-int p$_link \
             -- set Interface p$_link type=internal $(echo $_tunnel)
         $(port_code "p$_link" "$(overlay "$_here" "$_link")")
-        $(flows_code "$_link")" </dev/null >>"$SANDBOX/$_here/log/start.log" 2>&1 || {
+        $(flows_code "$_link")
+        " </dev/null >>"$SANDBOX/$_here/log/start.log" 2>&1 || {
         tail -n 20 "$SANDBOX/$_here/log/start.log" >&2
         complain "cannot make link $_link on $_here"
     }
@@ -670,7 +672,8 @@ spis_kept () {
     test -z "$_lost" || complain "SAs gone from $1: $_lost"
 }
 
-# spis_agree NAME NAME: these two, which have no other peers, have the same SAs.
+# spis_agree NAME NAME: these two, which have no other peers, have the same
+# SAs.
 spis_agree () {
     test "$(spis "$1")" = "$(spis "$2")" || complain "SAs of one end only"
 }
