@@ -558,8 +558,9 @@ unit_rotation(void)
     after = mallinfo2().uordblks;
     printf("memory, KiB: before %"PRIuSIZE", at most %"PRIuSIZE", after "
            "%"PRIuSIZE"\n", before / 1024, peak / 1024, after / 1024);
-    CHECK(peak < before + before / 2);
-    CHECK(after < before + before / 8);
+    /* A sanitizer's allocator is not that of which mallinfo2() tells. */
+    CHECK(!before || peak < before + before / 2);
+    CHECK(!before || after < before + before / 8);
 
     fake_now = 0;
     ike_close(ike);
