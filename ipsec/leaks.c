@@ -69,15 +69,18 @@ describe_switch(int family, const char *interface, const char *name,
 
 /* Linux looks at disable_xfrm of the interface that packets leave by, over
  * IPv4 only, and at disable_policy of the one they arrive by, newer versions
- * also at that of "all".  The interface to the peer stands for both. */
+ * also at those of "all".  The interface to the peer stands for both. */
 static char *
 find_switch(int family, const char *interface)
 {
     static const char in[] = "lets packets from outside in unencrypted";
+    static const char out[] = "lets packets leave unencrypted";
 
     if (read_switch(family, interface, "disable_xfrm")) {
-        return describe_switch(family, interface, "disable_xfrm",
-                               "lets packets leave unencrypted");
+        return describe_switch(family, interface, "disable_xfrm", out);
+    }
+    if (read_switch(family, "all", "disable_xfrm")) {
+        return describe_switch(family, "all", "disable_xfrm", out);
     }
     if (read_switch(family, interface, "disable_policy")) {
         return describe_switch(family, interface, "disable_policy", in);

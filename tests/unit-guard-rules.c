@@ -292,6 +292,13 @@ test_leak(void)
     run_leaky(leaks, "echo 0 >/proc/sys/net/ipv4/conf/unit0/disable_xfrm");
     check_leak(leaks, AF_INET, NULL);
 
+    /* Whether that lets packets out depends on the kernel's version. */
+    run_leaky(leaks, "echo 1 >/proc/sys/net/ipv4/conf/all/disable_xfrm");
+    check_leak(leaks, AF_INET, "net.ipv4.conf.all.disable_xfrm=1 lets "
+               "packets leave unencrypted: set it to 0");
+    run_leaky(leaks, "echo 0 >/proc/sys/net/ipv4/conf/all/disable_xfrm");
+    check_leak(leaks, AF_INET, NULL);
+
     run_leaky(leaks, "echo 1 >/proc/sys/net/ipv4/conf/unit0/disable_policy");
     check_leak(leaks, AF_INET, "net.ipv4.conf.unit0.disable_policy=1 lets "
                "packets from outside in unencrypted: set it to 0");
