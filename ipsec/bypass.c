@@ -38,14 +38,15 @@ bypasses_clear(struct bypasses *b)
 }
 
 /* Returns true if 'policy' lets packets pass in clear that the guard would
- * hold. */
+ * hold.  One for a mark is no concern of tunnel packets, which have none,
+ * unless that mark is 0. */
 static bool
 is_bypass(const struct xfrm_policy *policy)
 {
     return (policy->ts.user != GUARD_USER
             && (policy->dir == XFRM_OUT || policy->dir == XFRM_IN)
             && !policy->block
-            && !policy->limited && !policy->mark_mask
+            && !policy->limited && !(policy->mark & policy->mark_mask)
             && policy->priority <= GUARD_PRIORITY
             && (policy->template == XFRM_NO_TEMPLATE
                 || policy->template == XFRM_CLEAR_TEMPLATE));

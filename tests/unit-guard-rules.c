@@ -144,6 +144,7 @@ test_bypass(void)
         { "dir out priority 4000000000", "dir out priority 4000000000" },
         { "dir out priority 7 tmpl proto esp mode transport level use",
           "dir out priority 7" },
+        { "dir out priority 7 mark 0 mask 1", "dir out priority 7" },
         /* These let nothing of ours pass. */
         { "dir out priority 4000000001", NULL },
         { "dir out dst 10.9.0.3 priority 7", NULL },
