@@ -22,6 +22,7 @@
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
+#include "sset.h"
 #include "svec.h"
 #include "unixctl.h"
 #include "util.h"
@@ -194,6 +195,28 @@ put_plain_count(struct ds *ds, size_t n, const char *what)
     }
 }
 
+/* Which tunnels the end of a transition has cut off and are so still. */
+static void
+put_unfinished(const struct monitor *monitor,
+               const struct protection_state *protection, struct ds *ds)
+{
+    struct svec names = SVEC_EMPTY_INITIALIZER;
+    const char *name;
+    char *list;
+
+    SSET_FOR_EACH (name, protection->unfinished) {
+        if (!monitor_has_sas(monitor, name)) {
+            svec_add(&names, name);
+        }
+    }
+    svec_sort(&names);
+    list = svec_join(&names, ", ", "");
+    put_trouble(ds, "without SAs when ipsec_transition was over, so cut off",
+                names.n ? list : NULL);
+    free(list);
+    svec_destroy(&names);
+}
+
 /* Appends to 'ds' what is wrong, nothing if all is well. */
 static void
 put_troubles(const struct control *control, struct ds *ds)
@@ -222,15 +245,40 @@ put_troubles(const struct control *control, struct ds *ds)
     if (host.guard_needed && !guard_is_installed(source->guard)) {
         put_trouble(ds, "guard", "not installed");
     }
+    if (protection.deferred) {
+        put_trouble(ds, "guard", "not there yet for tunnels that are being "
+                    "changed over by ipsec_transition=seamless, which are in "
+                    "clear without SAs");
+    }
+    put_unfinished(source->monitor, &protection, ds);
     put_count(ds, host.n_failed, host.n_tunnels,
               "tunnels are INVALID or have no connection");
     put_count(ds, host.n_unprotected, host.n_tunnels,
               "tunnels are UNPROTECTED");
     put_count(ds, counts.n - counts.n_up, counts.n, "connections are DOWN");
+    put_plain_count(ds, host.n_in_clear,
+                    "that ask for no encryption are in clear");
     put_plain_count(ds, shash_count(protection.cut_off),
                     "without encryption are cut off");
     put_plain_count(ds, shash_count(protection.weakened),
                     "without encryption weaken the guard");
+}
+
+/* Appends to 'ds' what somebody wished for and is less than there could
+ * be. */
+static void
+put_declared(const struct control *control, struct ds *ds)
+{
+    const struct status_source *source = &control->source;
+    struct protection_state protection;
+    struct monitor_summary host;
+
+    monitor_get_summary(source->monitor, &host);
+    monitor_get_protection(source->monitor, &protection);
+    put_count(ds, protection.n_off, host.n_tunnels,
+              "tunnels have no guard, as ipsec_guard=off wishes");
+    put_plain_count(ds, host.n_declared,
+                    "are in clear, as options:ipsec_guard=off declares");
 }
 
 static void
@@ -243,6 +291,7 @@ cmd_health(struct unixctl_conn *conn, int argc OVS_UNUSED,
     put_troubles(control, &troubles);
     ds_put_format(&ds, "%s\n%s", troubles.length ? "degraded" : "ok",
                   ds_cstr(&troubles));
+    put_declared(control, &ds);
     xfrm_stat_format(&ds);
     if (troubles.length) {
         unixctl_command_reply_error(conn, ds_cstr(&ds));

@@ -92,6 +92,7 @@ guard_plan_clear(struct guard_plan *plan, const struct guard_options *defaults)
         plan_selector_destroy(plan, ps);
     }
     plan->defaults = *defaults;
+    plan->n_off = 0;
 }
 
 /* Frees 'plan', which may be null. */
@@ -112,18 +113,13 @@ guard_plan_destroy(struct guard_plan *plan)
 
 /* Selectors and addresses. */
 
-static uint32_t
-hash_selector(const struct guard_selector *s)
-{
-    return hash_2words(s->family, s->proto << 16 | s->port);
-}
-
 static struct plan_selector *
 find_selector(const struct guard_plan *plan, const struct guard_selector *s)
 {
+    uint32_t hash = guard_selector_hash(s);
     struct plan_selector *ps;
 
-    HMAP_FOR_EACH_WITH_HASH (ps, node, hash_selector(s), &plan->selectors) {
+    HMAP_FOR_EACH_WITH_HASH (ps, node, hash, &plan->selectors) {
         if (!guard_selector_compare(&ps->selector, s)) {
             return ps;
         }
@@ -140,7 +136,7 @@ get_selector(struct guard_plan *plan, const struct guard_selector *s)
         ps = xzalloc(sizeof *ps);
         ps->selector = *s;
         hmap_init(&ps->addresses);
-        hmap_insert(&plan->selectors, &ps->node, hash_selector(s));
+        hmap_insert(&plan->selectors, &ps->node, guard_selector_hash(s));
     }
     return ps;
 }
@@ -184,13 +180,22 @@ address_action(const struct plan_address *address)
             : address->plain);
 }
 
+/* Returns how many tunnels to 'address' nothing protects. */
+static size_t
+count_off(const struct plan_address *address)
+{
+    return address->n_protect ? 0 : address->n_allow;
+}
+
 /* Counts 'n' more (1 or -1) tunnels that need 'action' for 'address'. */
 static void
-count_address(struct plan_selector *ps, struct plan_address *address,
-              enum guard_action action, int n)
+count_address(struct guard_plan *plan, struct plan_selector *ps,
+              struct plan_address *address, enum guard_action action, int n)
 {
     ps->n_exceptions += address->n_protect != 0;
+    plan->n_off -= count_off(address);
     *(action == GUARD_PROTECT ? &address->n_protect : &address->n_allow) += n;
+    plan->n_off += count_off(address);
     ps->n_exceptions -= address->n_protect != 0;
 }
 
@@ -237,13 +242,19 @@ tunnel_selectors(const struct tunnel *t, struct guard_selector selectors[2])
 
 /* Tunnels. */
 
+/* Returns how 't', which asks for encryption, is to be guarded. */
+enum guard_mode
+guard_plan_mode(const struct guard_plan *plan, const struct tunnel *t)
+{
+    return t->guard.mode ? t->guard.mode : plan->defaults.mode;
+}
+
 /* Counts 'n' more (1 or -1) of 't' for 'ps'. */
 static void
-count_encrypted(const struct guard_plan *plan, const struct tunnel *t,
+count_encrypted(struct guard_plan *plan, const struct tunnel *t,
                 struct plan_selector *ps, int n)
 {
-    enum guard_mode mode = (t->guard.mode ? t->guard.mode
-                            : plan->defaults.mode);
+    enum guard_mode mode = guard_plan_mode(plan, t);
     enum guard_transition transition = (t->guard.transition
                                         ? t->guard.transition
                                         : plan->defaults.transition);
@@ -257,7 +268,7 @@ count_encrypted(const struct guard_plan *plan, const struct tunnel *t,
     if (ipv6_addr_is_set(&t->remote)) {
         struct plan_address *address = get_address(ps, &t->remote);
 
-        count_address(ps, address,
+        count_address(plan, ps, address,
                       mode == GUARD_MODE_OFF ? GUARD_ALLOW : GUARD_PROTECT, n);
         tidy_address(ps, address);
     }
@@ -572,6 +583,26 @@ guard_plan_is_empty(const struct guard_plan *plan)
 
     HMAP_FOR_EACH (ps, node, &plan->selectors) {
         if (ps->n_encrypted) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns true if the packets of 't', which has been added, are to be
+ * protected, be it because of another tunnel to the same address. */
+bool
+guard_plan_protects(const struct guard_plan *plan, const struct tunnel *t)
+{
+    struct guard_selector selectors[2];
+    size_t n = tunnel_selectors(t, selectors);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct plan_selector *ps = find_selector(plan, &selectors[i]);
+        const struct plan_address *address
+            = ps ? find_address(ps, &t->remote) : NULL;
+
+        if (address && !address->n_protect) {
             return false;
         }
     }

@@ -43,6 +43,9 @@ struct guard_plan {
                                  * none. */
 
     struct hmap selectors;      /* Contains "struct plan_selector"s. */
+    size_t n_off;               /* Tunnels that ask for encryption and not to
+                                 * be guarded, with addresses that no other
+                                 * one has protected. */
     struct plan_plain *plains;  /* Tunnels in clear. */
     size_t n_plains, allocated_plains;
 
@@ -69,6 +72,9 @@ void guard_plan_finish(struct guard_plan *, struct transition *,
                        long long int deadline);
 
 bool guard_plan_is_empty(const struct guard_plan *);
+bool guard_plan_protects(const struct guard_plan *, const struct tunnel *);
+enum guard_mode guard_plan_mode(const struct guard_plan *,
+                                const struct tunnel *);
 bool guard_plan_accepts(const struct guard_plan *, const struct in6_addr *);
 
 size_t tunnel_selectors(const struct tunnel *,

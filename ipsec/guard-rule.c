@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "openvswitch/dynamic-string.h"
+#include "hash.h"
 #include "packets.h"
 #include "util.h"
 #include "xfrm.h"
@@ -32,6 +33,13 @@ guard_selector_compare(const struct guard_selector *a,
             : a->proto != b->proto ? (a->proto > b->proto ? 1 : -1)
             : a->port != b->port ? (a->port > b->port ? 1 : -1)
             : 0);
+}
+
+/* Returns a hash of 's'. */
+uint32_t
+guard_selector_hash(const struct guard_selector *s)
+{
+    return hash_2words(s->family, s->proto << 16 | s->port);
 }
 
 /* Appends 's' to 'ds' as in "udp/6081 over IPv4". */

@@ -65,6 +65,7 @@ struct guard_rule {
 
 int guard_selector_compare(const struct guard_selector *,
                            const struct guard_selector *);
+uint32_t guard_selector_hash(const struct guard_selector *);
 void guard_selector_format(const struct guard_selector *, struct ds *);
 struct guard_selector guard_selector_of_policy(const struct xfrm_policy *);
 

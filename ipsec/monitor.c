@@ -923,12 +923,23 @@ monitor_get_tunnels(const struct monitor *m, size_t *n)
             .peer = wish->peer[0] ? peers_find(&m->peers, wish->peer) : NULL,
             .error = wish->error,
             .unprotected = wish->unprotected,
+            .protection = protection_of(m->protection, wish->now),
             .version = wish->version,
         };
     }
     free(nodes);
     find_rows(m, views, *n);
     return views;
+}
+
+/* Returns true if the tunnel called 'name' has its SAs, or does not ask for
+ * any. */
+bool
+monitor_has_sas(const struct monitor *m, const char *name)
+{
+    const struct wish *wish = wishes_find(&m->wishes, name);
+
+    return !wish || is_up(m, wish);
 }
 
 /* Returns the tunnels that ask for no encryption and are in clear while others
@@ -976,6 +987,9 @@ monitor_get_summary(const struct monitor *m, struct monitor_summary *summary)
         .n_tunnels = shash_count(&m->wishes.by_name),
         .n_failed = m->wishes.n_failed,
         .n_unprotected = m->wishes.n_unprotected,
+        .n_in_clear = (shash_count(&m->unprotected.in_clear)
+                       - m->unprotected.n_declared),
+        .n_declared = m->unprotected.n_declared,
         .settling = (m->refresh || m->pass_due || m->peers_due
                      || m->idl_seqno != ovsdb_idl_get_seqno(m->idl)),
         .seqno = ovsdb_idl_get_seqno(m->idl),

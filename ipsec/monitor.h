@@ -11,13 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protection.h"
+
 struct credentials;
 struct guard;
 struct ike;
 struct monitor;
 struct vsrec_interface;
 struct peer;
-struct protection_state;
 struct shash;
 struct smap;
 struct sset;
@@ -34,6 +35,7 @@ struct monitor_view {
     const char *error;                  /* Why it has no peer or is INVALID, or
                                          * null. */
     const char *unprotected;            /* Why IPsec cannot help, or null. */
+    enum protection_kind protection;    /* What there is without SAs. */
     unsigned int version;               /* How often the row has changed. */
     const struct vsrec_interface *row; /* The row, or null: gone. */
 };
@@ -52,6 +54,9 @@ struct monitor_summary {
     size_t n_tunnels;
     size_t n_failed;                    /* INVALID, or without a peer. */
     size_t n_unprotected;               /* IPsec cannot help them. */
+    size_t n_in_clear;                  /* Besides these: tunnels that ask for
+                                         * no encryption, while others do. */
+    size_t n_declared;                  /* The same, whose owner means it. */
     bool settling;                      /* Something that has changed is not
                                          * yet handed on. */
     unsigned int seqno;                 /* Counts the database's changes. */
@@ -69,6 +74,7 @@ void monitor_stop(struct monitor *);
 
 struct monitor_view *monitor_get_tunnels(const struct monitor *, size_t *n);
 void monitor_get_protection(const struct monitor *, struct protection_state *);
+bool monitor_has_sas(const struct monitor *, const char *name);
 const struct shash *monitor_get_in_clear(const struct monitor *);
 const struct sset *monitor_get_held(const struct monitor *);
 void monitor_get_summary(const struct monitor *, struct monitor_summary *);

@@ -34,9 +34,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
  * for: each look costs as much as there are tunnels. */
 #define CHECK_INTERVAL 200
 
-/* How many names a log line has. */
-#define MAX_NAMES 20
-
 struct protection {
     struct guard *guard;
     struct guard_settings settings;
@@ -45,8 +42,7 @@ struct protection {
     struct transition transition;
     struct drain drain;
     long long int check_at;     /* ms. */
-    struct sset down;           /* Of the check that is under way. */
-    struct sset unfinished;     /* Of the transitions that ended. */
+    struct sset unfinished;     /* As in struct protection_state. */
 };
 
 /* Both must outlive the protection. */
@@ -60,7 +56,6 @@ protection_create(struct guard *guard, struct ike *ike)
     p->plan = guard_plan_create(&none);
     transition_init(&p->transition, guard);
     drain_init(&p->drain, ike);
-    sset_init(&p->down);
     sset_init(&p->unfinished);
     return p;
 }
@@ -73,7 +68,6 @@ protection_destroy(struct protection *p)
         guard_plan_destroy(p->plan);
         transition_destroy(&p->transition);
         drain_destroy(&p->drain);
-        sset_destroy(&p->down);
         sset_destroy(&p->unfinished);
         free(p->error);
         free(p);
@@ -185,6 +179,7 @@ protection_end(struct protection *p)
                   "are encrypted, for %d s at most",
                   p->settings.timeout / 1000);
         p->check_at = time_msec() + CHECK_INTERVAL;
+        sset_clear(&p->unfinished);
     }
 }
 
@@ -243,40 +238,33 @@ protection_note_down(struct protection *p, const struct tunnel *t)
     size_t n = tunnel_selectors(t, selectors);
 
     for (size_t i = 0; i < n; i++) {
-        transition_note_down(&p->transition, &selectors[i]);
+        transition_note_down(&p->transition, &selectors[i], t->name);
     }
-    sset_add(&p->down, t->name);
 }
 
 static void
-format_names(const struct sset *names, struct ds *ds)
-{
-    const char **array = sset_sort(names);
-    size_t n = sset_count(names);
-
-    for (size_t i = 0; i < MIN(n, MAX_NAMES); i++) {
-        ds_put_format(ds, "%s%s", i ? ", " : "", array[i]);
-    }
-    if (n > MAX_NAMES) {
-        ds_put_format(ds, " and %"PRIuSIZE" more", n - MAX_NAMES);
-    }
-    free(array);
-}
-
-static void
-log_end(const struct protection *p, const struct transition_selector *ts)
+log_end(const struct transition_selector *ts)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     guard_selector_format(&ts->selector, &ds);
-    if (!ts->unfinished) {
+    if (!ts->n_down) {
         VLOG_INFO("%s: all tunnels are encrypted, the guard goes up",
                   ds_cstr(&ds));
     } else {
+        const char **names = sset_sort(&ts->down);
+        size_t n = sset_count(&ts->down);
+
         ds_put_cstr(&ds, ": the time of ipsec_transition is over, the guard "
                     "goes up and cuts off what has no SAs: ");
-        format_names(&p->down, &ds);
+        for (size_t i = 0; i < n; i++) {
+            ds_put_format(&ds, "%s%s", i ? ", " : "", names[i]);
+        }
+        if (ts->n_down > n) {
+            ds_put_format(&ds, " and %"PRIuSIZE" more", ts->n_down - n);
+        }
         VLOG_WARN("%s", ds_cstr(&ds));
+        free(names);
     }
     ds_destroy(&ds);
 }
@@ -288,15 +276,13 @@ check_selector(struct protection *p, struct transition_selector *ts,
 {
     const char *name;
 
-    if (!ts->deferred || (ts->unfinished && now < ts->deadline)) {
+    if (!ts->deferred || (ts->n_down && now < ts->deadline)) {
         return false;
     }
-    log_end(p, ts);
+    log_end(ts);
     ts->deferred = false;
-    if (ts->unfinished) {
-        SSET_FOR_EACH (name, &p->down) {
-            sset_add(&p->unfinished, name);
-        }
+    SSET_FOR_EACH (name, &ts->down) {
+        sset_add(&p->unfinished, name);
     }
     return true;
 }
@@ -311,11 +297,44 @@ protection_check(struct protection *p)
 
     TRANSITION_FOR_EACH (ts, &p->transition) {
         ended |= check_selector(p, ts, now);
-        ts->unfinished = false;
+        transition_selector_clear_down(ts);
     }
-    sset_clear(&p->down);
     p->check_at = now + CHECK_INTERVAL;
     return ended;
+}
+
+/* Reading. */
+
+static bool
+is_deferred(const struct protection *p, const struct tunnel *t)
+{
+    struct guard_selector selectors[2];
+    size_t n = tunnel_selectors(t, selectors);
+
+    for (size_t i = 0; i < n; i++) {
+        if (transition_has_deferred(&p->transition, &selectors[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns what becomes of packets of 't', which asks for encryption and has
+ * been added, while it has no SAs. */
+enum protection_kind
+protection_of(const struct protection *p, const struct tunnel *t)
+{
+    return (!guard_plan_protects(p->plan, t) ? PROTECTION_OFF
+            : is_deferred(p, t) ? PROTECTION_DEFERRED
+            : PROTECTION_GUARD);
+}
+
+/* Returns true if the IKE daemon has to hold packets of 't', which asks for
+ * encryption, because nothing else does: its owner wants no guard for it. */
+bool
+protection_needs_traps(const struct protection *p, const struct tunnel *t)
+{
+    return guard_plan_mode(p->plan, t) == GUARD_MODE_OFF;
 }
 
 /* Fills in '*state'. */
@@ -329,6 +348,7 @@ protection_get_state(const struct protection *p,
         .cut_off = &p->plan->cut_off,
         .weakened = &p->plan->weakened,
         .unfinished = &p->unfinished,
+        .n_off = p->plan->n_off,
         .deferred = transition_is_under_way(&p->transition),
     };
 }

@@ -12,6 +12,7 @@
  * (drain.h) go on. */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct guard;
 struct ike;
@@ -35,9 +36,21 @@ struct protection_state {
     const struct shash *weakened;       /* Names of plaintext tunnels -> what
                                          * is not protected because of
                                          * them. */
-    const struct sset *unfinished;      /* Names of tunnels that had no SAs
-                                         * when the guard went up. */
+    const struct sset *unfinished;      /* Names of tunnels, some if there are
+                                         * many, that had no SAs when the
+                                         * last transition was over and the
+                                         * guard went up. */
+    size_t n_off;               /* Tunnels that ask for encryption without a
+                                 * guard and have none. */
     bool deferred;              /* Something is not protected yet. */
+};
+
+/* What becomes of packets of a tunnel that asks for encryption while it has no
+ * SAs. */
+enum protection_kind {
+    PROTECTION_GUARD,           /* They are held, or dropped. */
+    PROTECTION_DEFERRED,        /* They pass, until the transition is over. */
+    PROTECTION_OFF,             /* They pass, as ipsec_guard=off wishes. */
 };
 
 struct protection *protection_create(struct guard *, struct ike *);
@@ -62,6 +75,9 @@ bool protection_check_is_due(const struct protection *);
 void protection_note_down(struct protection *, const struct tunnel *);
 bool protection_check(struct protection *);
 
+enum protection_kind protection_of(const struct protection *,
+                                   const struct tunnel *);
+bool protection_needs_traps(const struct protection *, const struct tunnel *);
 void protection_get_state(const struct protection *,
                           struct protection_state *);
 

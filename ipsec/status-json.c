@@ -106,6 +106,13 @@ put_row(struct json *json, const struct vsrec_interface *row)
     }
 }
 
+static const char *
+protection_name(enum protection_kind protection)
+{
+    return (protection == PROTECTION_GUARD ? "on"
+            : protection == PROTECTION_DEFERRED ? "deferred" : "off");
+}
+
 static struct json *
 tunnel_to_json(const struct status *status,
                const struct status_tunnel *tunnel)
@@ -121,6 +128,7 @@ tunnel_to_json(const struct status *status,
     put_string(json, "invalid", t->error);
     put_string(json, "reason", tunnel->verdict.reason);
     put_string(json, "warning", tunnel->verdict.warning);
+    put_string(json, "guard", protection_name(tunnel->view.protection));
     put_string(json, "type", t->value[TUNNEL_TYPE]);
     put_string(json, "remote_ip", t->value[TUNNEL_REMOTE_IP]);
     put_string(json, "local_ip", t->value[TUNNEL_LOCAL_IP]);
@@ -210,6 +218,7 @@ host_to_json(const struct status *status)
     put_string(json, "guard", status_guard(status));
     put_boolean(json, "guard_installed", status->guard_installed);
     put_string(json, "guard_error", status->protection.error);
+    put_boolean(json, "transition_under_way", status->protection.deferred);
     put_string(json, "kernel_error", (status->kernel.error
                                       ? ovs_strerror(status->kernel.error)
                                       : NULL));

@@ -97,6 +97,25 @@ child_facts(const struct status_child *child, long long int now)
     };
 }
 
+/* Returns why nothing holds packets of 'tunnel' while it has no SAs, or
+ * null. */
+static const char *
+find_unguarded(const struct status_tunnel *tunnel)
+{
+    switch (tunnel->view.protection) {
+    case PROTECTION_OFF:
+        return ("ipsec_guard=off: without SAs its packets are in clear unless "
+                "the IKE daemon holds them, and packets in clear get in");
+    case PROTECTION_DEFERRED:
+        return ("ipsec_transition=seamless: there is no guard until all "
+                "tunnels of its protocol and port have SAs; without SAs its "
+                "packets are in clear");
+    case PROTECTION_GUARD:
+        break;
+    }
+    return NULL;
+}
+
 /* 'now' is in s since the epoch. */
 static void
 judge(struct status_tunnel *tunnel, const struct status *status,
@@ -107,6 +126,7 @@ judge(struct status_tunnel *tunnel, const struct status *status,
     const struct tunnel_facts facts = {
         .invalid = tunnel->view.wish->error,
         .unprotected = tunnel->view.unprotected,
+        .unguarded = find_unguarded(tunnel),
         .error = tunnel->view.error,
         .has_peer = conn && conn->handled,
         .ike_error = status->ike_error,

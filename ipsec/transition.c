@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#include "hash.h"
+#include "sset.h"
 #include "util.h"
 
 #include "guard.h"
@@ -22,29 +22,33 @@ transition_init(struct transition *tr, const struct guard *guard)
     hmap_init(&tr->selectors);
 }
 
+static void
+transition_remove(struct transition *tr, struct transition_selector *ts)
+{
+    hmap_remove(&tr->selectors, &ts->node);
+    sset_destroy(&ts->down);
+    free(ts);
+}
+
+/* Frees what is in 'tr'. */
 void
 transition_destroy(struct transition *tr)
 {
     struct transition_selector *ts;
 
-    HMAP_FOR_EACH_POP (ts, node, &tr->selectors) {
-        free(ts);
+    HMAP_FOR_EACH_SAFE (ts, node, &tr->selectors) {
+        transition_remove(tr, ts);
     }
     hmap_destroy(&tr->selectors);
-}
-
-static uint32_t
-hash_selector(const struct guard_selector *s)
-{
-    return hash_2words(s->family, s->proto << 16 | s->port);
 }
 
 static struct transition_selector *
 transition_find(const struct transition *tr, const struct guard_selector *s)
 {
+    uint32_t hash = guard_selector_hash(s);
     struct transition_selector *ts;
 
-    HMAP_FOR_EACH_WITH_HASH (ts, node, hash_selector(s), &tr->selectors) {
+    HMAP_FOR_EACH_WITH_HASH (ts, node, hash, &tr->selectors) {
         if (!guard_selector_compare(&ts->selector, s)) {
             return ts;
         }
@@ -58,7 +62,8 @@ transition_add(struct transition *tr, const struct guard_selector *s)
     struct transition_selector *ts = xzalloc(sizeof *ts);
 
     ts->selector = *s;
-    hmap_insert(&tr->selectors, &ts->node, hash_selector(s));
+    sset_init(&ts->down);
+    hmap_insert(&tr->selectors, &ts->node, guard_selector_hash(s));
     return ts;
 }
 
@@ -101,8 +106,7 @@ transition_end(struct transition *tr)
 
     HMAP_FOR_EACH_SAFE (ts, node, &tr->selectors) {
         if (!ts->seen) {
-            hmap_remove(&tr->selectors, &ts->node);
-            free(ts);
+            transition_remove(tr, ts);
         }
     }
 }
@@ -121,13 +125,32 @@ transition_is_under_way(const struct transition *tr)
     return false;
 }
 
-/* A tunnel of 's' has no SAs yet. */
+/* Returns true if 's' is deferred, as the last pass left it. */
+bool
+transition_has_deferred(const struct transition *tr,
+                        const struct guard_selector *s)
+{
+    const struct transition_selector *ts = transition_find(tr, s);
+
+    return ts && ts->deferred;
+}
+
+/* The tunnel called 'name', of 's', has no SAs yet. */
 void
-transition_note_down(struct transition *tr, const struct guard_selector *s)
+transition_note_down(struct transition *tr, const struct guard_selector *s,
+                     const char *name)
 {
     struct transition_selector *ts = transition_find(tr, s);
 
-    if (ts) {
-        ts->unfinished = true;
+    if (ts && ts->deferred && ts->n_down++ < TRANSITION_MAX_NAMES) {
+        sset_add(&ts->down, name);
     }
+}
+
+/* Makes 'ts' ready for another check. */
+void
+transition_selector_clear_down(struct transition_selector *ts)
+{
+    ts->n_down = 0;
+    sset_clear(&ts->down);
 }

@@ -17,6 +17,7 @@
 #include "openvswitch/hmap.h"
 
 #include "guard-rule.h"
+#include "sset.h"
 
 struct guard;
 
@@ -26,9 +27,15 @@ struct transition_selector {
     bool deferred;
     long long int deadline;     /* In ms, if 'deferred'. */
     bool seen;                  /* In the pass that is under way. */
-    bool unfinished;            /* In the check that is under way: a tunnel
-                                 * has no SAs yet. */
+
+    /* In the check that is under way: how many tunnels have no SAs yet, and
+     * the names of some of them. */
+    size_t n_down;
+    struct sset down;
 };
+
+/* How many of these names are kept. */
+#define TRANSITION_MAX_NAMES 20
 
 struct transition {
     const struct guard *guard;  /* Knows what was protected before. */
@@ -47,6 +54,10 @@ bool transition_defers(struct transition *, const struct guard_selector *,
 void transition_end(struct transition *);
 
 bool transition_is_under_way(const struct transition *);
-void transition_note_down(struct transition *, const struct guard_selector *);
+bool transition_has_deferred(const struct transition *,
+                             const struct guard_selector *);
+void transition_note_down(struct transition *, const struct guard_selector *,
+                          const char *name);
+void transition_selector_clear_down(struct transition_selector *);
 
 #endif /* transition.h */

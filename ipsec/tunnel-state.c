@@ -109,10 +109,12 @@ tunnel_judge(const struct tunnel_facts *facts, struct tunnel_verdict *verdict)
 
     *verdict = (struct tunnel_verdict) {
         .state = (facts->unprotected ? TUNNEL_UNPROTECTED
+                  : facts->unguarded && reason ? TUNNEL_UNPROTECTED
                   : facts->invalid ? TUNNEL_INVALID
                   : reason ? TUNNEL_DOWN : TUNNEL_UP),
         .up = !reason,
         .reason = reason,
+        .warning = facts->unguarded,
     };
     if (!reason && facts->kernel_known && is_unanswered(facts)) {
         verdict->warning = (

@@ -17,7 +17,7 @@ enum tunnel_state {
     TUNNEL_UP,                  /* Each child has its SAs. */
     TUNNEL_DOWN,
     TUNNEL_INVALID,             /* What the row asks for cannot be had. */
-    TUNNEL_UNPROTECTED,         /* Its packets do not pass by IPsec. */
+    TUNNEL_UNPROTECTED,         /* Its packets are, or may be, in clear. */
 };
 
 /* One child of the tunnel. */
@@ -33,6 +33,8 @@ struct tunnel_child_facts {
 struct tunnel_facts {
     const char *invalid;        /* Why the row is INVALID, or null. */
     const char *unprotected;    /* Why IPsec cannot help, or null. */
+    const char *unguarded;      /* Why nothing holds its packets while it has
+                                 * no SAs, or null. */
     const char *error;          /* Why there is no peer, or null. */
     bool has_peer;
     const char *ike_error;      /* What is wrong with the IKE daemon as a

@@ -114,6 +114,7 @@ unprotected_init(struct unprotected *u, struct ovsdb_idl *idl,
     u->offload = false;
     u->leaks = leaks_create(guard);
     shash_init(&u->in_clear);
+    u->n_declared = 0;
     shash_init(&u->was_in_clear);
     watch_bridges(idl);
 }
@@ -204,6 +205,7 @@ void
 unprotected_begin_plain(struct unprotected *u)
 {
     shash_swap(&u->in_clear, &u->was_in_clear);
+    u->n_declared = 0;
 }
 
 /* Notes that the tunnel called 'name' is in clear, unless it is cut off or
@@ -225,6 +227,7 @@ unprotected_note_plain(struct unprotected *u, const char *name, bool declared,
         return;
     }
     shash_add(&u->in_clear, name, reason);
+    u->n_declared += declared;
     if (shash_find_data(&u->was_in_clear, name) != reason) {
         VLOG_WARN_RL(&rl, "%s: UNPROTECTED: %s", name, reason);
     }

@@ -42,6 +42,7 @@ struct unprotected {
     struct leaks *leaks;
     struct shash in_clear;      /* Name -> why, a constant: tunnels that ask
                                  * for no encryption while others do. */
+    size_t n_declared;          /* Those of these whose owner means it. */
     struct shash was_in_clear;  /* The same of the last pass. */
 };
 

@@ -29,6 +29,7 @@ struct scene {
     const char *rules;
     const char *cut_off;        /* Names. */
     const char *weakened;
+    size_t n_off;
 };
 
 static void
@@ -171,6 +172,7 @@ check_plan(const struct guard_plan *plan, const struct scene *scene)
     check_text(format_rules(plan), scene->rules);
     check_text(format_names(&plan->cut_off), scene->cut_off);
     check_text(format_names(&plan->weakened), scene->weakened);
+    CHECK(plan->n_off == scene->n_off);
 }
 
 static void
@@ -252,12 +254,13 @@ static const struct scene scenes[] = {
                      "ipsec_guard=strict" },
       .rules = "protect 17/6081 ipv4" },
     /* No guard. */
-    { .other_config = "ipsec_guard=off", .encrypted = { ONE },
+    { .other_config = "ipsec_guard=off", .n_off = 1, .encrypted = { ONE },
       .plain = { ONE_PLAIN, "f geneve remote_ip=flow" } },
     /* Off for one tunnel. */
     { .encrypted = { ONE, "b geneve remote_ip=10.0.0.2 psk=x "
                      "ipsec_guard=off" },
-      .rules = "protect 17/6081 ipv4; allow 17/6081 10.0.0.2" },
+      .rules = "protect 17/6081 ipv4; allow 17/6081 10.0.0.2",
+      .n_off = 1 },
     /* But not for the other one to the same address. */
     { .encrypted = { ONE, "b geneve remote_ip=10.0.0.1 psk=x key=1 "
                      "ipsec_guard=off" },
@@ -293,6 +296,85 @@ static const struct scene scenes[] = {
                      "b vxlan remote_ip=10.0.0.2 psk=x" },
       .rules = "protect 17/4789 ipv4" },
 };
+
+/* Who is protected. */
+static void
+test_protects(void)
+{
+    static const struct {
+        const char *other_config;
+        const char *tunnel;
+        bool protects;
+    } cases[] = {
+        { "", ONE, true },
+        { "ipsec_guard=peer", ONE, true },
+        { "ipsec_guard=off", ONE, false },
+        { "", ONE " ipsec_guard=off", false },
+        { "ipsec_guard=off", ONE " ipsec_guard=peer", true },
+        /* Another tunnel to the same address is protected. */
+        { "", "b geneve remote_ip=10.0.0.9 psk=x ipsec_guard=off", true },
+        { "", "b vxlan remote_ip=10.0.0.9 psk=x ipsec_guard=off", false },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct scene scene = { .other_config = cases[i].other_config };
+        struct guard_plan *plan = create_plan(&scene);
+        struct smap options, other_options;
+        struct tunnel *t = parse_tunnel(cases[i].tunnel, &options);
+        struct tunnel *other = parse_tunnel(
+            "o geneve remote_ip=10.0.0.9 psk=x ipsec_guard=strict",
+            &other_options);
+
+        guard_plan_add(plan, t);
+        guard_plan_add(plan, other);
+        CHECK(guard_plan_protects(plan, t) == cases[i].protects);
+        CHECK(plan->n_off == !cases[i].protects);
+        guard_plan_remove(plan, other);
+        guard_plan_remove(plan, t);
+        CHECK(!plan->n_off);
+        smap_destroy(&options);
+        smap_destroy(&other_options);
+        tunnel_destroy(other);
+        tunnel_destroy(t);
+        guard_plan_destroy(plan);
+    }
+}
+
+/* The names of what is down are those of the selector. */
+static void
+test_down(void)
+{
+    const struct guard_selector s = {
+        .family = AF_INET, .proto = IPPROTO_UDP, .port = 6081,
+    };
+    const struct guard_selector other = {
+        .family = AF_INET6, .proto = IPPROTO_UDP, .port = 6081,
+    };
+    struct transition_selector *ts;
+    struct transition tr;
+    char name[8];
+
+    transition_init(&tr, NULL);
+    transition_begin(&tr);
+    transition_defers(&tr, &s, true, 1000);
+    transition_defers(&tr, &other, false, 1000);
+    transition_end(&tr);
+    CHECK(transition_has_deferred(&tr, &s));
+    CHECK(!transition_has_deferred(&tr, &other));
+    for (int i = 0; i < 30; i++) {
+        snprintf(name, sizeof name, "t%d", i);
+        transition_note_down(&tr, &s, name);
+        transition_note_down(&tr, &other, name);
+    }
+    TRANSITION_FOR_EACH (ts, &tr) {
+        CHECK(ts->n_down == (ts->selector.family == AF_INET ? 30 : 0));
+        CHECK(sset_count(&ts->down) == (ts->n_down ? TRANSITION_MAX_NAMES
+                                        : 0));
+        transition_selector_clear_down(ts);
+        CHECK(!ts->n_down && sset_is_empty(&ts->down));
+    }
+    transition_destroy(&tr);
+}
 
 /* A selector is deferred once. */
 static void
@@ -354,7 +436,6 @@ check_settings(const char *text, const char *error, enum guard_mode mode,
     smap_destroy(&config);
 }
 
-/* What is wrong becomes the default, which is the safest. */
 /* A mark that cannot be used leaves the last one in force. */
 static void
 test_mark(void)
@@ -410,6 +491,7 @@ test_mark(void)
     transition_destroy(&transition);
 }
 
+/* What is wrong becomes the default, which is the safest. */
 static void
 test_settings(void)
 {
@@ -470,7 +552,9 @@ unit_guard_plan(void)
             check_change(&scenes[j], &scenes[i], false);
         }
     }
+    test_protects();
     test_transition();
+    test_down();
     test_mark();
     test_settings();
     test_tunnel_options();

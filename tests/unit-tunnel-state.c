@@ -157,6 +157,23 @@ test_kernel(void)
     check(&facts, TUNNEL_UP, NULL);
 }
 
+/* Without a guard what is down is in clear. */
+static void
+test_unguarded(void)
+{
+    struct tunnel_facts facts = up_facts();
+    struct tunnel_verdict verdict;
+
+    facts.unguarded = "no guard";
+    check(&facts, TUNNEL_UP, NULL);
+    tunnel_judge(&facts, &verdict);
+    CHECK_STRING(verdict.warning, "no guard");
+    children[0].installed = false;
+    check(&facts, TUNNEL_UNPROTECTED, "negotiating");
+    facts.invalid = "bad option";
+    check(&facts, TUNNEL_UNPROTECTED, "negotiating");
+}
+
 static void
 test_unanswered(void)
 {
@@ -199,5 +216,6 @@ unit_tunnel_state(void)
     test_invalid();
     test_negotiation();
     test_kernel();
+    test_unguarded();
     test_unanswered();
 }
