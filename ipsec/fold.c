@@ -18,6 +18,7 @@
 #include "credentials.h"
 #include "ike.h"
 #include "peer.h"
+#include "protection.h"
 #include "remote-cert.h"
 #include "route-source.h"
 #include "tunnel.h"
@@ -119,6 +120,9 @@ add_to_peers(const struct fold *f, struct peers *peers,
                             credentials_loader_get(f->credentials), cert,
                             errorp);
     *contested = !peer;
+    if (peer && protection_needs_traps(f->protection, t)) {
+        peer_add_trap(peer, t);
+    }
     return peer;
 }
 

@@ -16,6 +16,7 @@
 struct credentials_loader;
 struct ike;
 struct peers;
+struct protection;
 struct remote_certs;
 struct tunnel;
 struct wish_address;
@@ -25,6 +26,7 @@ struct wishes;
 struct fold {
     const struct credentials_loader *credentials;
     const struct remote_certs *remote_certs;
+    const struct protection *protection;
 };
 
 char *fold_find_local(const struct tunnel *, struct in6_addr *local);

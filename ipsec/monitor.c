@@ -474,6 +474,7 @@ get_fold(const struct monitor *m)
     return (struct fold) {
         .credentials = m->credentials,
         .remote_certs = m->remote_certs,
+        .protection = m->protection,
     };
 }
 

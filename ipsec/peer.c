@@ -87,6 +87,7 @@ child_init(struct child *child, enum child_dir dir,
     child->dir = dir;
     child->proto = tunnel->type->proto;
     child->port = tunnel->port;
+    child->trap = false;
     child->options = tunnel_options_ref(tunnel->options);
     put_settings(&ds, child->options, SETTING_ESP);
     ds_put_format(&ds, "dir=%s\nproto=%u\nport=%u\n",
@@ -233,11 +234,25 @@ peer_has_children_of(const struct peer *a, const struct peer *b)
         const struct child *child = &b->children[i];
         const struct child *same = peer_find_child(a, child->dir,
                                                    child->proto, child->port);
-        if (!same || strcmp(same->name, child->name)) {
+        if (!same || strcmp(same->name, child->name)
+            || same->trap != child->trap) {
             return false;
         }
     }
     return true;
+}
+
+/* Has the IKE daemon hold what 'tunnel', one of 'peer', sends without an SA. */
+void
+peer_add_trap(struct peer *peer, const struct tunnel *tunnel)
+{
+    for (size_t i = 0; i < peer->n_children; i++) {
+        struct child *child = &peer->children[i];
+
+        child->trap |= (child->dir != CHILD_IN
+                        && child->proto == tunnel->type->proto
+                        && child->port == tunnel->port);
+    }
 }
 
 /* Returns true if a back end would have nothing to do to go from 'a' to 'b':

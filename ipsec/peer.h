@@ -46,6 +46,10 @@ struct child {
     enum child_dir dir;
     uint8_t proto;              /* IPPROTO_*. */
     uint16_t port;              /* Host byte order. */
+    bool trap;                  /* The IKE daemon is to hold what we send when
+                                 * there is no SA, because the guard does not.
+                                 * Not in the name: for charon it is no part of
+                                 * a child. */
     struct tunnel_options *options;     /* For ESP, a reference or null. */
 };
 
@@ -93,6 +97,7 @@ struct peer *peers_add_tunnel(struct peers *, const struct tunnel *,
                               struct credentials *, struct remote_cert *,
                               char **errorp);
 
+void peer_add_trap(struct peer *, const struct tunnel *);
 struct peer *peer_clone(const struct peer *);
 void peer_destroy(struct peer *);
 bool peer_equals(const struct peer *, const struct peer *);

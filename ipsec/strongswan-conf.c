@@ -226,11 +226,14 @@ put_conn(struct section *conns, const struct peer *peer,
         put_cert_auth(conn, peer, files);
     }
 
-    /* The daemon starts children itself.  The file speaks for the time when
-     * charon has started and the daemon is not there. */
+    /* The daemon starts children itself, and the guard holds packets.  The
+     * file speaks for the time when charon has started and the daemon is not
+     * there. */
     struct section *children = section_add(conn, "children");
     for (size_t i = 0; i < peer->n_children; i++) {
-        put_child(children, &peer->children[i], files ? "trap" : "none");
+        const struct child *child = &peer->children[i];
+
+        put_child(children, child, files || child->trap ? "trap" : "none");
     }
 }
 

@@ -158,14 +158,16 @@ is_candidate_sa(const struct strongswan_sweep *sweep,
     return false;
 }
 
-/* Returns true if 'ts' is that of a child of 'peer', in either direction. */
+/* Returns true if 'ts' is that of a child of 'peer', in either direction.  One
+ * for which charon keeps a trap is none to look at: charon took over the
+ * policies of before, and lists them nowhere. */
 static bool
 is_childs(const struct peer *peer, const struct xfrm_ts *ts)
 {
     for (size_t i = 0; i < peer->n_children; i++) {
         const struct child *child = &peer->children[i];
 
-        if (ts->proto == child->proto
+        if (ts->proto == child->proto && !child->trap
             && ((ts->src_port == child->port && !ts->dst_port)
                 || (ts->dst_port == child->port && !ts->src_port))) {
             return true;

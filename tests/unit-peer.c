@@ -224,6 +224,29 @@ test_equality(void)
     free(add(&b, "y", "vxlan", L, R, "psk", "other", NULL));
     CHECK(!peer_equals(peers_find(&a, name), peers_find(&b, name)));
 
+    /* Who holds packets is no part of a name, but something to tell. */
+    struct peers c;
+    peers_init(&c);
+    char *trapped = add(&c, "x", "geneve", L, R, "psk", "x", NULL);
+    free(add(&c, "y", "vxlan", L, R, "psk", "x", NULL));
+    struct smap options = SMAP_INITIALIZER(&options);
+    smap_add(&options, "remote_ip", R);
+    smap_add(&options, "psk", "x");
+    struct tunnel *t = tunnel_parse("x", "geneve", &options);
+    peer_add_trap(peers_find(&c, trapped), t);
+    smap_destroy(&options);
+    CHECK_STRING(trapped, name);
+    CHECK(!peer_equals(peers_find(&a, name), peers_find(&c, name)));
+    for (size_t i = 0; i < 4; i++) {
+        const struct child *child = &peers_find(&c, name)->children[i];
+
+        CHECK(child->trap == (child->dir == CHILD_OUT
+                              && child->port == 6081));
+    }
+    tunnel_destroy(t);
+    free(trapped);
+    peers_destroy(&c);
+
     struct peer *copy = peer_clone(peers_find(&a, name));
     CHECK(peer_equals(copy, peers_find(&a, name)));
     peer_destroy(copy);
