@@ -61,6 +61,7 @@ struct strongswan_conn {
     struct peer *gone;          /* If 'wish' is null, what it was, or null. */
     bool up;                    /* All of its SAs were there when it was last
                                  * judged. */
+    long long int up_since;     /* ms; since when it is 'up'. */
     long long int sending_since; /* ms; all that we send could leave then, and
                                   * has been able to since; 0: it cannot. */
     bool changed;               /* 'wish' is not what was last loaded. */

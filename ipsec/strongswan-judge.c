@@ -26,6 +26,15 @@
  * this did not come from both ends starting at once: the peer had lost it. */
 #define SUPERSEDED_AGE 5
 
+/* The same where the peer begins again in the newest one what it sends, which
+ * it does not where both ends start at once. */
+#define SUPERSEDED_AGE_AGAIN 1
+
+/* How long, in ms from when the peer has started another IKE_SA, the one that
+ * we send over may stay until we send over that.  A peer that moves keeps the
+ * old one for about as long. */
+#define MOVE_WAIT 3000
+
 /* How long, in ms, the peer may owe us an answer in one IKE_SA while it has
  * negotiated another one: charon has asked twice by then.  It is the time
  * after which dead-peer detection asks, too, by default. */
@@ -83,18 +92,109 @@ find_misfits(const struct peer *peer, const struct strongswan_sas *sas,
     }
 }
 
-/* charon reuses an IKE_SA that it has.  So one that the peer started long
- * after ours tells that the peer has lost ours, and what we send over it goes
- * nowhere. */
+/* Returns how much older, in s, 'sa' is than the newest of 'sas'.  Both are
+ * established. */
+static long long int
+older_by(const struct strongswan_sas *sas, const struct strongswan_ike_sa *sa)
+{
+    return (strongswan_sas_born(sas, strongswan_sas_newest(sas))
+            - strongswan_sas_born(sas, sa));
+}
+
+/* Returns true if something that the peer sends is in both 'a' and 'b'. */
 static bool
-is_superseded(const struct strongswan_sas *sas,
+share_incoming(const struct peer *peer, const struct strongswan_ike_sa *a,
+               const struct strongswan_ike_sa *b)
+{
+    for (size_t i = 0; i < peer->n_children; i++) {
+        const struct child *child = &peer->children[i];
+
+        if (child->dir == CHILD_IN && strongswan_ike_sa_find_child(a, child)
+            && strongswan_ike_sa_find_child(b, child)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns true if the peer has begun again in the newest of 'sas' what it
+ * sends in one that is older by more than SUPERSEDED_AGE_AGAIN. */
+static bool
+begins_again(const struct peer *peer, const struct strongswan_sas *sas)
+{
+    const struct strongswan_ike_sa *newest = strongswan_sas_newest(sas);
+
+    for (size_t i = 0; i < sas->n; i++) {
+        if (sas->sas[i]->established
+            && older_by(sas, sas->sas[i]) > SUPERSEDED_AGE_AGAIN
+            && share_incoming(peer, sas->sas[i], newest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* charon reuses an IKE_SA that it has.  So one that the peer started long
+ * after 'sa' tells that the peer has lost 'sa', and what we send over it goes
+ * nowhere, or that it leaves 'sa', having another certificate. */
+static bool
+is_superseded(const struct peer *peer, const struct strongswan_sas *sas,
               const struct strongswan_ike_sa *sa)
 {
     const struct strongswan_ike_sa *newest = strongswan_sas_newest(sas);
 
-    return (sa->established && newest && !newest->initiator
-            && (strongswan_sas_born(sas, newest)
-                > strongswan_sas_born(sas, sa) + SUPERSEDED_AGE));
+    if (!sa->established || !newest || newest->initiator) {
+        return false;
+    }
+    return older_by(sas, sa) > (begins_again(peer, sas)
+                                ? SUPERSEDED_AGE_AGAIN : SUPERSEDED_AGE);
+}
+
+/* Returns true if we send 'child' over IKE_SAs only that are superseded. */
+static bool
+is_left_behind(const struct peer *peer, const struct strongswan_sas *sas,
+               const struct child *child)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < sas->n; i++) {
+        if (strongswan_ike_sa_find_child(sas->sas[i], child)) {
+            if (!is_superseded(peer, sas, sas->sas[i])) {
+                return false;
+            }
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* Finds what to start in an IKE_SA that supersedes others before those are
+ * ended, so that nothing is lost.  charon takes the IKE_SA that came last,
+ * unless somebody has given it a table of many rows: then the wait is in vain,
+ * and what is lost comes back when the old IKE_SA has ended.
+ *
+ * Returns until when, in ms, the old one stays, 0 if nothing is to move. */
+static long long int
+find_moving(const struct peer *peer, const struct strongswan_sas *sas,
+            long long int now, struct strongswan_verdict *verdict)
+{
+    const struct strongswan_ike_sa *newest = strongswan_sas_newest(sas);
+    long long int until = (newest
+                           ? strongswan_sas_born(sas, newest) * 1000
+                             + MOVE_WAIT : 0);
+
+    if (now >= until || !verdict->sending) {
+        return 0;
+    }
+    for (size_t i = 0; i < peer->n_children; i++) {
+        const struct child *child = &peer->children[i];
+
+        if (child->dir == CHILD_OUT && is_left_behind(peer, sas, child)) {
+            svec_add(&verdict->initiate, child->name);
+            verdict->moving = true;
+        }
+    }
+    return verdict->moving ? until : 0;
 }
 
 /* Returns when, in ms, 'sa' has waited for an answer for too long, LLONG_MAX
@@ -169,17 +269,19 @@ all_busy_end(const struct strongswan_sas *sas)
     return end;
 }
 
-/* Returns when, in ms, to look at 'sas' again. */
+/* Finds IKE_SAs to end; those that are superseded stay until 'moved', in ms.
+ * Returns when, in ms, to look at 'sas' again. */
 static long long int
-find_obsolete(const struct strongswan_sas *sas, bool given_up,
-              long long int now, struct strongswan_verdict *verdict)
+find_obsolete(const struct peer *peer, const struct strongswan_sas *sas,
+              bool given_up, long long int moved, long long int now,
+              struct strongswan_verdict *verdict)
 {
-    long long int again = LLONG_MAX;
+    long long int again = moved ? moved : LLONG_MAX;
 
     for (size_t i = 0; i < sas->n; i++) {
         const struct strongswan_ike_sa *sa = sas->sas[i];
 
-        if (is_superseded(sas, sa)
+        if ((!moved && is_superseded(peer, sas, sa))
             || (given_up && sa->busy && now >= busy_ends(sa))
             || now >= unanswered_at(sas, sa)) {
             svec_add(&verdict->end_ikes, sa->unique_id);
@@ -280,30 +382,33 @@ strongswan_judge(const struct peer *peer, const struct strongswan_sas *sas,
                  struct strongswan_verdict *verdict)
 {
     long long int later = find_missing(peer, sas, attempt, now, verdict);
+    long long int moved = find_moving(peer, sas, now, verdict);
     bool over = now >= attempt_ends(attempt, now);
+    bool wanting = !verdict->sending || verdict->moving;
     long long int again;
 
     find_replaced(peer, sas, verdict);
     find_misfits(peer, sas, verdict);
-    again = find_obsolete(sas, !verdict->sending && over, now, verdict);
-    if (verdict->sending && svec_is_empty(&verdict->end_ikes)
+    again = find_obsolete(peer, sas, !verdict->sending && over, moved, now,
+                          verdict);
+    if (!wanting && svec_is_empty(&verdict->end_ikes)
         && svec_is_empty(&verdict->end_children)) {
         if (strongswan_find_duplicates(peer, sas, &verdict->end_superfluous,
                                        &verdict->end_ikes)) {
             verdict->again = now + STRONGSWAN_DUPLICATES_WAIT;
         }
     }
-    verdict->under_way = !verdict->sending && attempt->at && !over;
+    verdict->under_way = wanting && attempt->at && !over;
 
     if (!svec_is_empty(&verdict->end_ikes)
         || !svec_is_empty(&verdict->end_children)) {
         /* What is new comes when they are gone. */
         wait_until(verdict, now + STRONGSWAN_BACKOFF_MIN);
-    } else if (!verdict->sending && strongswan_sas_busy(sas)) {
+    } else if (wanting && strongswan_sas_busy(sas)) {
         /* Asking again would make a second child. */
         wait_until(verdict, MAX(attempt_ends(attempt, now),
                                 all_busy_end(sas)));
-    } else if (!verdict->sending && now < attempt->next && !attempt->hurry) {
+    } else if (wanting && now < attempt->next && !attempt->hurry) {
         wait_until(verdict, attempt->next);
     } else if (svec_is_empty(&verdict->initiate) && later != LLONG_MAX) {
         wait_until(verdict, later);
@@ -334,7 +439,7 @@ strongswan_attempt_note(struct strongswan_attempt *attempt,
                         const struct strongswan_verdict *verdict,
                         long long int now)
 {
-    if (verdict->sending) {
+    if (verdict->sending && !verdict->moving) {
         memset(attempt, 0, sizeof *attempt);
     } else if (!attempt->since) {
         attempt->since = now;

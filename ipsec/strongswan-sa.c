@@ -418,23 +418,34 @@ strongswan_sas_newest(const struct strongswan_sas *sas)
     return newest;
 }
 
-/* Returns an installed SA of 'child' with the right traffic selectors, or
- * null. */
+/* Returns an installed SA of 'child' in 'sa' with the right traffic selectors,
+ * or null. */
+const struct strongswan_child_sa *
+strongswan_ike_sa_find_child(const struct strongswan_ike_sa *sa,
+                             const struct child *child)
+{
+    for (size_t i = 0; i < sa->n_children; i++) {
+        const struct strongswan_child_sa *child_sa = &sa->children[i];
+
+        if (child_sa->installed && !strcmp(child_sa->name, child->name)
+            && strongswan_child_sa_matches(child_sa, child)) {
+            return child_sa;
+        }
+    }
+    return NULL;
+}
+
+/* The same in any of 'sas'. */
 const struct strongswan_child_sa *
 strongswan_sas_find_child(const struct strongswan_sas *sas,
                           const struct child *child)
 {
-    for (size_t i = 0; i < sas->n; i++) {
-        for (size_t j = 0; j < sas->sas[i]->n_children; j++) {
-            const struct strongswan_child_sa *sa = &sas->sas[i]->children[j];
+    const struct strongswan_child_sa *child_sa = NULL;
 
-            if (sa->installed && !strcmp(sa->name, child->name)
-                && strongswan_child_sa_matches(sa, child)) {
-                return sa;
-            }
-        }
+    for (size_t i = 0; i < sas->n && !child_sa; i++) {
+        child_sa = strongswan_ike_sa_find_child(sas->sas[i], child);
     }
-    return NULL;
+    return child_sa;
 }
 
 /* Returns true if there is an SA of a child of that name, in whatever

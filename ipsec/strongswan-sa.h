@@ -54,6 +54,8 @@ void strongswan_ike_sa_destroy(struct strongswan_ike_sa *);
 
 bool strongswan_child_sa_matches(const struct strongswan_child_sa *,
                                  const struct child *);
+const struct strongswan_child_sa *strongswan_ike_sa_find_child(
+    const struct strongswan_ike_sa *, const struct child *);
 
 /* All IKE_SAs of one connection. */
 struct strongswan_sas {

@@ -54,6 +54,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
  * connection after we have. */
 #define PEER_WAIT 2000
 
+/* How long, in ms, the peer may take to send by the new connection after we
+ * can receive that. */
+#define SETTLE_WAIT 1000
+
 /* Returns true if the file of 'conn' is on disk as it should be. */
 bool
 strongswan_file_is_written(const struct strongswan *s,
@@ -231,6 +235,7 @@ set_working(struct strongswan *s, struct strongswan_conn *conn, bool sending,
     bool up = sending && receiving;
 
     if (up && !conn->up) {
+        conn->up_since = time_msec();
         strongswan_sweep_add(s->sweep, conn->wish, time_msec());
     }
     if (up != conn->up || sending != (conn->sending_since != 0)) {
@@ -367,8 +372,11 @@ retirement(const struct strongswan *s, const struct strongswan_conn *conn)
     const struct strongswan_conn *next = strongswan_conn_successor(&s->conns,
                                                                    conn);
 
-    if (!next || next->up) {
+    if (!next) {
         return 0;
+    }
+    if (next->up) {
+        return MIN(conn->remove_by, next->up_since + SETTLE_WAIT);
     }
     if (next->error && !next->sending_since && distrusts(s, conn, next)) {
         return 0;

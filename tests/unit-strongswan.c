@@ -75,11 +75,14 @@ add_child(struct section *ike, const char *id, const char *name,
     return child;
 }
 
-static void
-add_ike(struct strongswan_sas *sas, struct section *section)
+static struct strongswan_ike_sa *
+parse_ike(struct section *section)
 {
-    strongswan_sas_add(sas, strongswan_ike_sa_parse("ovs-peer", section));
+    struct strongswan_ike_sa *sa = strongswan_ike_sa_parse("ovs-peer",
+                                                           section);
+
     section_destroy(section);
+    return sa;
 }
 
 static char *
@@ -133,9 +136,9 @@ take(struct strongswan_sas *sas, struct section *a, struct section *b,
     struct strongswan_sas listed;
 
     strongswan_sas_init(&listed);
-    add_ike(&listed, a);
+    strongswan_sas_add(&listed, parse_ike(a));
     if (b) {
-        add_ike(&listed, b);
+        strongswan_sas_add(&listed, parse_ike(b));
     }
     strongswan_sas_take(sas, &listed, now);
     strongswan_sas_uninit(&listed);
@@ -350,6 +353,98 @@ ike_with_in(const char *id)
     return ike;
 }
 
+static struct section *
+ike_with(const char *id, const char *initiator, const char *age,
+         const char *child, const char *local_ts, const char *remote_ts)
+{
+    struct section *ike = ike_section(id, "ESTABLISHED", initiator, age);
+
+    add_child(ike, id, child, local_ts, remote_ts);
+    return ike;
+}
+
+static struct section *
+ike_with_both(const char *id, const char *initiator, const char *age)
+{
+    struct section *ike = ike_with(id, initiator, age, "ovs-out", OUT_TS);
+
+    add_child(ike, "9", "ovs-in", IN_TS);
+    return ike;
+}
+
+/* Whoever leaves an IKE_SA begins another one, in which our traffic follows
+ * before the old one is ended. */
+static void
+test_moving(void)
+{
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct strongswan_sas sas;
+    struct section *new;
+
+    strongswan_sas_init(&sas);
+    take(&sas, ike_with_both("1", "yes", "60"),
+         ike_with("2", "no", "0", "ovs-in", IN_TS), 100000);
+    check_verdict_of(&peer, &sas, &attempt, 100000,
+                     "SR ike[] child[] start[ovs-out] again -1");
+    strongswan_attempt_made(&attempt, 100000);
+    attempt.next = 101000;
+    check_verdict_of(&peer, &sas, &attempt, 100100,
+                     "SR ike[] child[] start[] again 101000");
+
+    /* Under way, then there. */
+    new = ike_with("2", "no", "0", "ovs-in", IN_TS);
+    section_put_list(new, "tasks-active", "CHILD_CREATE");
+    take(&sas, ike_with_both("1", "yes", "60"), new, 100200);
+    check_verdict_of(&peer, &sas, &attempt, 100200,
+                     "SR ike[] child[] start[] again 103000");
+    take(&sas, ike_with_both("1", "yes", "60"),
+         ike_with_both("2", "no", "0"), 100300);
+    check_verdict_of(&peer, &sas, &attempt, 100300,
+                     "SR ike[1] child[] start[] again 101300");
+    CHECK(!attempt.at);
+
+    /* In vain: charon may have started it in the old one. */
+    strongswan_sas_clear(&sas);
+    take(&sas, ike_with_both("1", "yes", "63"),
+         ike_with("2", "no", "3", "ovs-in", IN_TS), 103000);
+    check_verdict(&sas, &attempt, 103000,
+                  "SR ike[1] child[] start[] again 104000");
+    strongswan_sas_uninit(&sas);
+}
+
+/* The old one may be young.  That the peer has begun what it sends a second
+ * time tells it from an IKE_SA of ours that came up at the same time. */
+static void
+test_moving_young(void)
+{
+    struct strongswan_attempt attempt = { .at = 0 };
+    struct strongswan_sas sas;
+
+    strongswan_sas_init(&sas);
+    take(&sas, ike_with_both("1", "yes", "2"),
+         ike_with("2", "no", "0", "ovs-in", IN_TS), 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "SR ike[] child[] start[ovs-out] again -1");
+    strongswan_sas_clear(&sas);
+    take(&sas, ike_with("1", "yes", "2", "ovs-out", OUT_TS),
+         ike_with("2", "no", "0", "ovs-in", IN_TS), 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "SR ike[] child[] start[] again 115000");
+    strongswan_sas_add(&sas, parse_ike(ike_with("3", "no", "2", "ovs-in",
+                                                IN_TS)));
+    strongswan_sas_note_births(&sas, 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "SR ike[] child[] start[ovs-out] again -1");
+    strongswan_sas_clear(&sas);
+
+    /* At the same time, both ends: nothing moves. */
+    take(&sas, ike_with_both("1", "yes", "1"),
+         ike_with_both("2", "no", "0"), 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "SR ike[] child[2,9] start[] again 115000");
+    strongswan_sas_uninit(&sas);
+}
+
 /* What the peer deletes charon brings back by itself.  An IKE_SA that is busy
  * with that is not one that the peer does not answer, and forcing it to an end
  * would leave the peer's half of it behind. */
@@ -382,16 +477,6 @@ test_brought_back(void)
     check_verdict(&sas, &attempt, 203000,
                   "-R ike[2] child[] start[] again 204000");
     strongswan_sas_uninit(&sas);
-}
-
-static struct section *
-ike_with(const char *id, const char *initiator, const char *age,
-         const char *child, const char *local_ts, const char *remote_ts)
-{
-    struct section *ike = ike_section(id, "ESTABLISHED", initiator, age);
-
-    add_child(ike, id, child, local_ts, remote_ts);
-    return ike;
 }
 
 /* A peer that has lost an IKE_SA as soon as it was there, and made another,
@@ -547,5 +632,7 @@ unit_strongswan(void)
     test_start();
     test_up();
     test_superseded();
+    test_moving();
+    test_moving_young();
     test_both();
 }
