@@ -261,7 +261,7 @@ strongswan_conn_reset(struct strongswan_conns *conns,
     strongswan_sas_clear(&conn->sas);
     conn->sas_known = false;
     conn->load = STRONGSWAN_UNLOADED;
-    conn->up = false;
+    conn->up = conn->begun_for_peer = false;
     conn->sending_since = 0;
     conn->query = STRONGSWAN_QUERY_IDLE;
     conn->changed = true;
@@ -302,7 +302,7 @@ strongswan_conn_set_wish(struct strongswan_conns *conns,
         conn->wish = NULL;
         conn->gone = old;
     }
-    conn->up = false;
+    conn->up = conn->begun_for_peer = false;
     conn->sending_since = 0;
     strongswan_conn_count(conns, conn);
     strongswan_conn_touch(conns, conn);

@@ -62,19 +62,34 @@ spi_pair(const struct strongswan_child_sa *sa)
     return ((uint64_t) low << 32) | high;
 }
 
+/* Whoever receives what 'child' carries may have begun it for the other end in
+ * an IKE_SA of its own, and wants it there. */
+static bool
+is_receivers(const struct strongswan_ike_sa *sa, const struct child *child)
+{
+    return child->dir == (sa->initiator ? CHILD_IN : CHILD_OUT);
+}
+
 /* Returns the SA of 'child' that stays, or null if there is none.  One that is
- * much older than the newest goes; among the rest the lowest SPIs decide. */
+ * much older than the newest goes; among the rest, the IKE_SA decides, then
+ * the lowest SPIs. */
 static const struct strongswan_child_sa *
 choose(const struct strongswan_sas *sas, const struct child *child)
 {
     unsigned int newest = newest_age(sas, child);
     const struct strongswan_child_sa *best = NULL;
     const struct strongswan_child_sa *sa;
+    bool best_is_receivers = false;
 
     FOR_EACH_SA (sa, sas, child) {
+        bool receivers = is_receivers(sas->sas[i_], child);
+
         if (sa->age - newest <= SAME_TIME
-            && (!best || spi_pair(sa) < spi_pair(best))) {
+            && (!best || receivers > best_is_receivers
+                || (receivers == best_is_receivers
+                    && spi_pair(sa) < spi_pair(best)))) {
             best = sa;
+            best_is_receivers = receivers;
         }
     }
     return best;

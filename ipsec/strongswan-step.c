@@ -51,8 +51,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 #define TURN_INTERVAL 40
 
 /* How long, in ms, the peer may take to begin what it sends by the new
- * connection after we have. */
-#define PEER_WAIT 2000
+ * connection after we have; and after which of that we begin it instead. */
+#define PEER_WAIT 3000
+#define PEER_WAIT_BEGIN 1000
 
 /* How long, in ms, the peer may take to send by the new connection after we
  * can receive that. */
@@ -168,6 +169,15 @@ load(struct strongswan *s, struct strongswan_conn *conn)
 /* Judging what list-sas told. */
 
 static void
+send_initiate(struct strongswan *s, const struct strongswan_conn *conn,
+              const char *child)
+{
+    strongswan_send(s->session, STRONGSWAN_OTHER, conn->name, "initiate",
+                    strongswan_args("child", child, "ike", conn->name,
+                                    "timeout", "-1", NULL));
+}
+
+static void
 initiate(struct strongswan *s, struct strongswan_conn *conn,
          const struct svec *children)
 {
@@ -175,9 +185,7 @@ initiate(struct strongswan *s, struct strongswan_conn *conn,
     size_t i;
 
     SVEC_FOR_EACH (i, child, children) {
-        strongswan_send(s->session, STRONGSWAN_OTHER, conn->name, "initiate",
-                        strongswan_args("child", child, "ike", conn->name,
-                                        "timeout", "-1", NULL));
+        send_initiate(s, conn, child);
     }
     strongswan_attempt_made(&conn->attempt, time_msec());
     strongswan_conn_set_initiating(&s->conns, conn, true);
@@ -242,6 +250,7 @@ set_working(struct strongswan *s, struct strongswan_conn *conn, bool sending,
         strongswan_conn_touch_predecessors(&s->conns, conn);
     }
     conn->up = up;
+    conn->begun_for_peer = conn->begun_for_peer && sending;
     conn->sending_since = (!sending ? 0
                            : conn->sending_since ? conn->sending_since
                            : time_msec());
@@ -411,10 +420,41 @@ may_unload(struct strongswan *s, struct strongswan_conn *conn)
     return false;
 }
 
+/* The peer does not begin what it sends by the successor of 'conn' where it
+ * thinks that it has: an IKE_SA that it has just started may belong to 'conn'
+ * at our end.  So we begin that, which may cost what arrives before charon has
+ * its answer, but not all until the peer has seen the old one go.
+ *
+ * Returns when, in ms, that is due, LLONG_MAX if it is not needed. */
+static long long int
+begin_for_peer(struct strongswan *s, const struct strongswan_conn *conn)
+{
+    struct strongswan_conn *next = strongswan_conn_successor(&s->conns, conn);
+    long long int when;
+
+    if (!next || next->up || !next->sending_since || next->begun_for_peer) {
+        return LLONG_MAX;
+    }
+    when = next->sending_since + PEER_WAIT_BEGIN;
+    if (time_msec() < when) {
+        return when;
+    }
+    next->begun_for_peer = true;
+    for (size_t i = 0; i < next->wish->n_children; i++) {
+        const struct child *child = &next->wish->children[i];
+
+        if (child->dir == CHILD_IN
+            && !strongswan_sas_find_child(&next->sas, child)) {
+            send_initiate(s, next, child->name);
+        }
+    }
+    return LLONG_MAX;
+}
+
 static bool
 may_terminate(struct strongswan *s, struct strongswan_conn *conn)
 {
-    long long int when = retirement(s, conn);
+    long long int when = MIN(retirement(s, conn), begin_for_peer(s, conn));
 
     if (time_msec() >= when) {
         return true;

@@ -7,7 +7,8 @@
  *
  * charon is played in this process and needs REQUEST_TIME for each request and
  * NEGOTIATION_TIME for each negotiation.  Some peers do not answer at all for
- * a while, more than may negotiate at once.  The clock is ours. */
+ * a while, more than may negotiate at once, and some others do not begin what
+ * they send in the new IKE_SA.  The clock is ours. */
 
 #include <config.h>
 
@@ -42,6 +43,7 @@
 
 #define N_PEERS 1000
 #define N_SILENT 100
+#define N_IDLE 10
 #define MAX_UNDER_WAY 64
 
 /* In ms. */
@@ -83,6 +85,7 @@ struct fake_conn {
     long long int up_at;        /* In ms, when its IKE_SA is up; 0: it has
                                  * none; LLONG_MAX: never. */
     bool told;                  /* The event has been sent. */
+    bool half;                  /* The peer has not begun what it sends. */
     unsigned int id;
 };
 
@@ -91,10 +94,11 @@ static struct charon {
     struct client clients[N_CLIENTS];
     size_t n_clients;
     struct shash conns;
-    struct sset silent;         /* Peers' addresses. */
+    struct sset silent, idle;   /* Peers' addresses. */
     unsigned int next_id;
     size_t max_under_way;
     size_t n_initiated;
+    size_t n_begun;             /* What idle peers send has been, by us. */
 } charon;
 
 static bool
@@ -171,6 +175,12 @@ put_ts(struct section *child, const char *name, const char *address,
     free(ts);
 }
 
+static bool
+is_incoming(const struct section *child)
+{
+    return strchr(first_of(child, "local_ts"), '/') != NULL;
+}
+
 static void
 put_sa(struct section *body, const char *name, const struct fake_conn *conn)
 {
@@ -193,8 +203,12 @@ put_sa(struct section *body, const char *name, const struct fake_conn *conn)
     }
     SECTION_FOR_EACH (config,
                       section_get_section(conn->config, "children")) {
-        struct section *child = section_add(children, config->name);
+        struct section *child;
 
+        if (conn->half && is_incoming(config->section)) {
+            continue;
+        }
+        child = section_add(children, config->name);
         section_put(child, "name", config->name);
         section_put_format(child, "uniqueid", "%u", conn->id);
         section_put(child, "state", "INSTALLED");
@@ -241,18 +255,38 @@ load_conn(const struct section *body)
     }
 }
 
+static bool
+is_one_of(const struct sset *peers, const struct fake_conn *conn)
+{
+    return sset_contains(peers, first_of(conn->config, "remote_addrs"));
+}
+
 /* Whoever is silent lets us wait for good. */
 static void
-initiate(const char *name)
+initiate(const struct section *body)
 {
+    const char *name = section_get(body, "ike");
     struct fake_conn *conn = shash_find_data(&charon.conns, name);
 
     charon.n_initiated++;
-    if (conn && !conn->up_at) {
+    if (!conn) {
+        return;
+    }
+    if (conn->half && is_up(conn)) {
+        const struct section *child = section_get_section(
+            section_get_section(conn->config, "children"),
+            section_get(body, "child"));
+
+        if (is_incoming(child)) {
+            conn->half = false;
+            charon.n_begun++;
+            send_event(name, true);
+        }
+    } else if (!conn->up_at) {
         conn->id = ++charon.next_id;
         conn->told = false;
-        conn->up_at = (sset_contains(&charon.silent,
-                                     first_of(conn->config, "remote_addrs"))
+        conn->half = is_one_of(&charon.idle, conn);
+        conn->up_at = (is_one_of(&charon.silent, conn)
                        ? LLONG_MAX : fake_now + NEGOTIATION_TIME);
         charon.max_under_way = MAX(charon.max_under_way, n_under_way());
     }
@@ -314,7 +348,7 @@ carry_out(struct client *client, const struct vici_packet *packet)
     } else if (!strcmp(packet->name, "unload-conn")) {
         unload_conn(section_get(body, "name"));
     } else if (!strcmp(packet->name, "initiate")) {
-        initiate(section_get(body, "ike"));
+        initiate(body);
     } else if (!strcmp(packet->name, "terminate")) {
         terminate(body);
     } else if (!strcmp(packet->name, "list-sas")) {
@@ -389,6 +423,7 @@ charon_end(void)
     }
     pstream_close(charon.listener);
     sset_destroy(&charon.silent);
+    sset_destroy(&charon.idle);
 }
 
 /* Ours. */
@@ -510,6 +545,7 @@ start(void)
 
     shash_init(&charon.conns);
     sset_init(&charon.silent);
+    sset_init(&charon.idle);
     ovs_assert(!pstream_open("punix:"SOCKET, &charon.listener, DSCP_DEFAULT));
     CHECK(!ike_open("strongswan", &options, &ike));
     return ike;
@@ -541,6 +577,9 @@ unit_rotation(void)
     for (int i = 0; i < N_SILENT; i++) {
         sset_add_and_free(&charon.silent, address_of(i * 7));
     }
+    for (int i = 0; i < N_IDLE; i++) {
+        sset_add_and_free(&charon.idle, address_of(i * 7 + 1));
+    }
     charon.max_under_way = charon.n_initiated = 0;
     wish(ike, &next, &peers, &second);
     peers_destroy(&peers);
@@ -550,6 +589,7 @@ unit_rotation(void)
            time / 1000, charon.max_under_way, charon.n_initiated);
     CHECK(charon.max_under_way <= MAX_UNDER_WAY);
     CHECK(charon.max_under_way >= 2);
+    CHECK(charon.n_begun == N_IDLE);
 
     sset_clear(&charon.silent);
     time = run_until(ike, N_PEERS, 0, &peak);
