@@ -185,6 +185,7 @@ certificate_to_json(const struct status *status)
     }
     json_object_put(json, "warnings", warnings);
     put_integer(json, "rotating", status->counts.n_replacing);
+    put_integer(json, "peers", status->counts.n);
     return json;
 }
 

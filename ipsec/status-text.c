@@ -266,6 +266,18 @@ put_plain(const struct shash *plain, struct ds *ds)
     free(nodes);
 }
 
+/* Appends to 'ds' how many peers have gone over to a new certificate, key or
+ * CA, or nothing if none has to. */
+void
+status_text_rotation(const struct ike_counts *counts, struct ds *ds)
+{
+    if (counts->n_replacing) {
+        ds_put_format(ds, "Rotation: %"PRIuSIZE" of %"PRIuSIZE" peers\n",
+                      counts->n - MIN(counts->n, counts->n_replacing),
+                      counts->n);
+    }
+}
+
 static void
 put_host(const struct status *status, struct ds *ds)
 {
@@ -283,12 +295,7 @@ put_host(const struct status *status, struct ds *ds)
     SVEC_FOR_EACH (i, warning, status->host.credentials_warnings) {
         put_field(ds, 2, "warning", warning);
     }
-    if (status->counts.n_replacing) {
-        ds_put_format(ds, "Rotation: %"PRIuSIZE" of %"PRIuSIZE" peers\n",
-                      status->counts.n - MIN(status->counts.n,
-                                             status->counts.n_replacing),
-                      status->counts.n);
-    }
+    status_text_rotation(&status->counts, ds);
     put_field(ds, 0, "IKE daemon",
               status->ike_error ? status->ike_error : "connected");
     put_field(ds, 0, "Guard", status_guard(status));

@@ -8,10 +8,12 @@
  * only printable ASCII is written. */
 
 struct ds;
+struct ike_counts;
 struct status;
 
 void status_text_tunnels(const struct status *, struct ds *);
 void status_text_connections(const struct status *, struct ds *);
+void status_text_rotation(const struct ike_counts *, struct ds *);
 void status_text_down(const struct status *, struct ds *);
 void status_text_policies(const struct status *, struct ds *);
 void status_text_sas(const struct status *, struct ds *);

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
@@ -36,6 +37,7 @@
 #include "credentials.h"
 #include "peer.h"
 #include "section.h"
+#include "status-text.h"
 #include "tunnel.h"
 #include "unit.h"
 #include "vici-codec.h"
@@ -524,6 +526,19 @@ run_until(struct ike *ike, size_t n_up, size_t n_replacing, size_t *memory)
     return fake_now - start;
 }
 
+/* What people are told of it meanwhile. */
+static void
+check_told(const struct ike *ike, const char *expected)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    struct ike_counts counts;
+
+    ike_get_counts(ike, &counts);
+    status_text_rotation(&counts, &ds);
+    CHECK_STRING(ds_cstr(&ds), expected);
+    ds_destroy(&ds);
+}
+
 static bool
 becomes_clean(struct ike *ike)
 {
@@ -582,6 +597,7 @@ unit_rotation(void)
     }
     charon.max_under_way = charon.n_initiated = 0;
     wish(ike, &next, &peers, &second);
+    check_told(ike, "Rotation: 0 of 1000 peers\n");
     peers_destroy(&peers);
     wait_for_files(ike, &next);
     time = run_until(ike, N_PEERS - N_SILENT, N_SILENT, &peak);
@@ -590,11 +606,13 @@ unit_rotation(void)
     CHECK(charon.max_under_way <= MAX_UNDER_WAY);
     CHECK(charon.max_under_way >= 2);
     CHECK(charon.n_begun == N_IDLE);
+    check_told(ike, "Rotation: 900 of 1000 peers\n");
 
     sset_clear(&charon.silent);
     time = run_until(ike, N_PEERS, 0, &peak);
     printf("the silent ones: %lld s\n", time / 1000);
     CHECK(becomes_clean(ike));
+    check_told(ike, "");
     after = mallinfo2().uordblks;
     printf("memory, KiB: before %"PRIuSIZE", at most %"PRIuSIZE", after "
            "%"PRIuSIZE"\n", before / 1024, peak / 1024, after / 1024);
