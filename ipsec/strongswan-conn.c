@@ -261,8 +261,8 @@ strongswan_conn_reset(struct strongswan_conns *conns,
     strongswan_sas_clear(&conn->sas);
     conn->sas_known = false;
     conn->load = STRONGSWAN_UNLOADED;
-    conn->up = conn->begun_for_peer = false;
-    conn->sending_since = 0;
+    conn->up = false;
+    conn->sending_since = conn->begun_for_peer = 0;
     conn->query = STRONGSWAN_QUERY_IDLE;
     conn->changed = true;
     conn->removal = STRONGSWAN_KEPT;
@@ -302,8 +302,8 @@ strongswan_conn_set_wish(struct strongswan_conns *conns,
         conn->wish = NULL;
         conn->gone = old;
     }
-    conn->up = conn->begun_for_peer = false;
-    conn->sending_since = 0;
+    conn->up = false;
+    conn->sending_since = conn->begun_for_peer = 0;
     strongswan_conn_count(conns, conn);
     strongswan_conn_touch(conns, conn);
     strongswan_conn_touch_predecessors(conns, conn);

@@ -64,8 +64,8 @@ struct strongswan_conn {
     long long int up_since;     /* ms; since when it is 'up'. */
     long long int sending_since; /* ms; all that we send could leave then, and
                                   * has been able to since; 0: it cannot. */
-    bool begun_for_peer;        /* What the peer should send has been begun by
-                                 * us since. */
+    long long int begun_for_peer; /* ms; when what the peer should send has
+                                   * been begun by us since; 0: never. */
     bool changed;               /* 'wish' is not what was last loaded. */
     bool waiting;               /* To take the place of another, when its turn
                                  * comes. */

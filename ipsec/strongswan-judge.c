@@ -366,6 +366,27 @@ find_replaced(const struct peer *peer, const struct strongswan_sas *sas,
     }
 }
 
+/* Returns true if something that 'peer' should receive by a child of its own
+ * comes by an SA of a child that it no longer has, and by no other. */
+bool
+strongswan_receives_by_replaced(const struct peer *peer,
+                                const struct strongswan_sas *sas)
+{
+    for (size_t i = 0; i < sas->n; i++) {
+        for (size_t j = 0; j < sas->sas[i]->n_children; j++) {
+            const struct strongswan_child_sa *sa = &sas->sas[i]->children[j];
+            const struct child *next = find_purpose(peer, sa);
+
+            if (sa->installed && next && next->dir == CHILD_IN
+                && !peer_find_child_named(peer, sa->name)
+                && !strongswan_sas_find_child(sas, next)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void
 wait_until(struct strongswan_verdict *verdict, long long int when)
 {

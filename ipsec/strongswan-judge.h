@@ -54,6 +54,8 @@ void strongswan_verdict_uninit(struct strongswan_verdict *);
 void strongswan_judge(const struct peer *, const struct strongswan_sas *,
                       const struct strongswan_attempt *, long long int now,
                       struct strongswan_verdict *);
+bool strongswan_receives_by_replaced(const struct peer *,
+                                     const struct strongswan_sas *);
 void strongswan_attempt_made(struct strongswan_attempt *, long long int now);
 void strongswan_attempt_note(struct strongswan_attempt *,
                              const struct strongswan_verdict *,

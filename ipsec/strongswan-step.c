@@ -55,6 +55,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 #define PEER_WAIT 3000
 #define PEER_WAIT_BEGIN 1000
 
+/* How long, in ms, what we have begun for the peer may take before we try
+ * again. */
+#define RENEW_WAIT 10000
+
 /* How long, in ms, the peer may take to send by the new connection after we
  * can receive that. */
 #define SETTLE_WAIT 1000
@@ -177,6 +181,21 @@ send_initiate(struct strongswan *s, const struct strongswan_conn *conn,
                                     "timeout", "-1", NULL));
 }
 
+/* Begins for the peer what it should send by 'conn' and has not begun. */
+static void
+initiate_incoming(struct strongswan *s, struct strongswan_conn *conn)
+{
+    conn->begun_for_peer = time_msec();
+    for (size_t i = 0; i < conn->wish->n_children; i++) {
+        const struct child *child = &conn->wish->children[i];
+
+        if (child->dir == CHILD_IN
+            && !strongswan_sas_find_child(&conn->sas, child)) {
+            send_initiate(s, conn, child->name);
+        }
+    }
+}
+
 static void
 initiate(struct strongswan *s, struct strongswan_conn *conn,
          const struct svec *children)
@@ -250,7 +269,9 @@ set_working(struct strongswan *s, struct strongswan_conn *conn, bool sending,
         strongswan_conn_touch_predecessors(&s->conns, conn);
     }
     conn->up = up;
-    conn->begun_for_peer = conn->begun_for_peer && sending;
+    if (!sending) {
+        conn->begun_for_peer = 0;
+    }
     conn->sending_since = (!sending ? 0
                            : conn->sending_since ? conn->sending_since
                            : time_msec());
@@ -291,6 +312,30 @@ check_kernel(struct strongswan *s, struct strongswan_conn *conn)
     svec_destroy(&no_policy);
 }
 
+/* Where a child of ours has changed and the peer's has not, the peer still
+ * sends by the SA that it began for the old one, and has no reason to begin
+ * again.  After a while, in which it would have if it had changed as well, we
+ * do, and the old SA goes when the new one is there.
+ *
+ * Returns when, in ms, that is due, LLONG_MAX if it is not needed. */
+static long long int
+renew_incoming(struct strongswan *s, struct strongswan_conn *conn)
+{
+    long long int when = (conn->begun_for_peer
+                          ? conn->begun_for_peer + RENEW_WAIT
+                          : conn->sending_since + PEER_WAIT_BEGIN);
+
+    if (conn->up || !conn->sending_since
+        || !strongswan_receives_by_replaced(conn->wish, &conn->sas)) {
+        return LLONG_MAX;
+    }
+    if (time_msec() < when) {
+        return when;
+    }
+    initiate_incoming(s, conn);
+    return conn->begun_for_peer + RENEW_WAIT;
+}
+
 static void
 judge(struct strongswan *s, struct strongswan_conn *conn)
 {
@@ -312,6 +357,7 @@ judge(struct strongswan *s, struct strongswan_conn *conn)
         strongswan_conn_set_error(conn, NULL);
     }
     set_working(s, conn, verdict.sending, verdict.receiving);
+    verdict.again = MIN(verdict.again, renew_incoming(s, conn));
     strongswan_conn_set_initiating(&s->conns, conn, verdict.under_way);
 
     if (verdict.again != LLONG_MAX) {
@@ -439,15 +485,7 @@ begin_for_peer(struct strongswan *s, const struct strongswan_conn *conn)
     if (time_msec() < when) {
         return when;
     }
-    next->begun_for_peer = true;
-    for (size_t i = 0; i < next->wish->n_children; i++) {
-        const struct child *child = &next->wish->children[i];
-
-        if (child->dir == CHILD_IN
-            && !strongswan_sas_find_child(&next->sas, child)) {
-            send_initiate(s, next, child->name);
-        }
-    }
+    initiate_incoming(s, next);
     return LLONG_MAX;
 }
 

@@ -540,6 +540,26 @@ test_replaced(void)
     check_verdict(&sas, &attempt, 100000,
                   "SR ike[] child[2] start[] again -1");
 
+    CHECK(!strongswan_receives_by_replaced(&peer, &sas));
+
+    /* What the peer sends is its affair, but it may have no reason to. */
+    ike = ike_section("1", "ESTABLISHED", "no", "10");
+    add_child(ike, "3", "ovs-out", OUT_TS);
+    take(&sas, ike, NULL, 100000);
+    CHECK(!strongswan_receives_by_replaced(&peer, &sas));
+    ike = ike_section("1", "ESTABLISHED", "no", "10");
+    add_child(ike, "3", "ovs-out", OUT_TS);
+    add_child(ike, "4", "ovs-former-in", IN_TS);
+    take(&sas, ike, NULL, 100000);
+    check_verdict(&sas, &attempt, 100000,
+                  "S- ike[] child[] start[] again -1");
+    CHECK(strongswan_receives_by_replaced(&peer, &sas));
+    ike = ike_with_in("1");
+    add_child(ike, "3", "ovs-out", OUT_TS);
+    add_child(ike, "4", "ovs-former-in", IN_TS);
+    take(&sas, ike, NULL, 100000);
+    CHECK(!strongswan_receives_by_replaced(&peer, &sas));
+
     /* One whose tunnel is gone has no successor to wait for, and what is
      * missing does not wait for it. */
     ike = ike_with_in("1");
