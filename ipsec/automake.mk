@@ -22,6 +22,10 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/credentials-read.h \
 	ipsec/credentials.c \
 	ipsec/credentials.h \
+	ipsec/drain.c \
+	ipsec/drain.h \
+	ipsec/escape.c \
+	ipsec/escape.h \
 	ipsec/file-watch.c \
 	ipsec/file-watch.h \
 	ipsec/fold.c \
@@ -43,12 +47,10 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/ike-strongswan.h \
 	ipsec/ike.c \
 	ipsec/ike.h \
-	ipsec/drain.c \
-	ipsec/drain.h \
-	ipsec/leaks.c \
-	ipsec/leaks.h \
 	ipsec/json-ascii.c \
 	ipsec/json-ascii.h \
+	ipsec/leaks.c \
+	ipsec/leaks.h \
 	ipsec/monitor.c \
 	ipsec/monitor.h \
 	ipsec/peer.c \

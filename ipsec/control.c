@@ -28,6 +28,7 @@
 #include "util.h"
 
 #include "credentials.h"
+#include "escape.h"
 #include "guard.h"
 #include "ike.h"
 #include "json-ascii.h"
@@ -71,6 +72,7 @@ struct applied {
 struct control {
     struct monitor *monitor;
     struct status_source source;
+    struct escapes escapes;     /* As the last command that shows found. */
     struct ovs_list waiters;    /* Contains "struct waiter"s. */
     struct applied applied;
 };
@@ -255,6 +257,7 @@ put_troubles(const struct control *control, struct ds *ds)
               "tunnels are INVALID or have no connection");
     put_count(ds, host.n_unprotected, host.n_tunnels,
               "tunnels are UNPROTECTED");
+    put_trouble(ds, "UNPROTECTED", escapes_any(source->escapes));
     put_count(ds, counts.n - counts.n_up, counts.n, "connections are DOWN");
     put_plain_count(ds, host.n_in_clear,
                     "that ask for no encryption are in clear");
@@ -496,7 +499,9 @@ control_create(struct monitor *monitor, const struct ike *ike,
     control->monitor = monitor;
     control->source = (struct status_source) {
         .monitor = monitor, .ike = ike, .guard = guard,
+        .escapes = &control->escapes,
     };
+    escapes_init(&control->escapes);
     ovs_list_init(&control->waiters);
     register_commands(control);
     return control;
@@ -516,6 +521,7 @@ control_destroy(struct control *control)
         unixctl_command_reply_error(waiter->conn, "the daemon exits");
         waiter_destroy(waiter);
     }
+    escapes_destroy(&control->escapes);
     free(control->applied.digest);
     free(control);
 }

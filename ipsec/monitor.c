@@ -943,6 +943,23 @@ monitor_has_sas(const struct monitor *m, const char *name)
     return !wish || is_up(m, wish);
 }
 
+/* Returns true if a tunnel of the type and port of 't' asks for no
+ * encryption. */
+bool
+monitor_has_plain(const struct monitor *m, const struct tunnel *t)
+{
+    const struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &m->plains) {
+        const struct plain *plain = node->data;
+
+        if (plain->tunnel->type == t->type && plain->tunnel->port == t->port) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns the tunnels that ask for no encryption and are in clear while others
  * are encrypted: names with the reason in words, constants. */
 const struct shash *

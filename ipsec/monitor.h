@@ -75,6 +75,7 @@ void monitor_stop(struct monitor *);
 struct monitor_view *monitor_get_tunnels(const struct monitor *, size_t *n);
 void monitor_get_protection(const struct monitor *, struct protection_state *);
 bool monitor_has_sas(const struct monitor *, const char *name);
+bool monitor_has_plain(const struct monitor *, const struct tunnel *);
 const struct shash *monitor_get_in_clear(const struct monitor *);
 const struct sset *monitor_get_held(const struct monitor *);
 void monitor_get_summary(const struct monitor *, struct monitor_summary *);

@@ -7,12 +7,15 @@
 
 #include "status.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hmapx.h"
 #include "timeval.h"
 #include "util.h"
 
+#include "escape.h"
 #include "guard.h"
 #include "tunnel.h"
 
@@ -142,6 +145,73 @@ judge(struct status_tunnel *tunnel, const struct status *status,
     tunnel_judge(&facts, &tunnel->verdict);
 }
 
+/* Returns the name of the datapath's device for the packets of 't', which the
+ * caller frees, or null if there is none whose counters tell.  Those of GRE
+ * share SAs. */
+static char *
+find_device(const struct tunnel *t)
+{
+    /* Names of interfaces are short. */
+    return (t && t->type->proto == IPPROTO_UDP
+            ? xasprintf("%.5s_sys_%"PRIu16, t->type->name, t->port)
+            : NULL);
+}
+
+static void
+note_device(const struct status_source *source, const char *device,
+            const struct status_tunnel *tunnel, struct hmapx *noted)
+{
+    escapes_note(source->escapes, device,
+                 (tunnel->verdict.state == TUNNEL_UP
+                  && !monitor_has_plain(source->monitor,
+                                        tunnel->view.effective)));
+    for (size_t i = 0; i < tunnel->n_children; i++) {
+        const struct status_child *child = tunnel->children[i];
+
+        if (child->child->dir == CHILD_OUT
+            && hmapx_add(noted, CONST_CAST(void *, child))) {
+            escapes_note_sa(source->escapes, device, child->ike.spi_out,
+                            child->out.packets);
+        }
+    }
+}
+
+/* Looks whether packets leave past IPsec, and judges their tunnels again. */
+static void
+look_for_escapes(struct status *status, const struct status_source *source,
+                 long long int now)
+{
+    struct hmapx noted = HMAPX_INITIALIZER(&noted);
+
+    escapes_begin(source->escapes);
+    for (size_t i = 0; i < status->n_tunnels; i++) {
+        struct status_tunnel *tunnel = &status->tunnels[i];
+        char *device = find_device(tunnel->view.effective);
+
+        if (device) {
+            note_device(source, device, tunnel, &noted);
+        }
+        free(device);
+    }
+    hmapx_destroy(&noted);
+    escapes_end(source->escapes);
+    if (!escapes_any(source->escapes)) {
+        return;
+    }
+    for (size_t i = 0; i < status->n_tunnels; i++) {
+        struct status_tunnel *tunnel = &status->tunnels[i];
+        char *device = find_device(tunnel->view.effective);
+        const char *reason = (device
+                              ? escapes_find(source->escapes, device) : NULL);
+
+        if (reason && !tunnel->view.unprotected) {
+            tunnel->view.unprotected = reason;
+            judge(tunnel, status, now);
+        }
+        free(device);
+    }
+}
+
 static void
 take_tunnels(struct status *status, const struct status_source *source)
 {
@@ -162,6 +232,9 @@ take_tunnels(struct status *status, const struct status_source *source)
         judge(tunnel, status, now);
     }
     free(views);
+    if (!status->kernel.error) {
+        look_for_escapes(status, source, now);
+    }
 }
 
 /* Makes 'status' what 'source' has to tell now. */

@@ -22,6 +22,7 @@
 #include "tunnel-state.h"
 #include "xfrm-table.h"
 
+struct escapes;
 struct guard;
 
 /* Where the state is read from. */
@@ -29,6 +30,7 @@ struct status_source {
     const struct monitor *monitor;
     const struct ike *ike;
     const struct guard *guard;
+    struct escapes *escapes;    /* Kept from one moment to the next. */
 };
 
 /* A child, whose SAs the IKE daemon and the kernel know. */

@@ -149,6 +149,7 @@ tests_unit_SOURCES = \
 	tests/unit-tunnel-options.c \
 	tests/unit-unprotected.c \
 	tests/unit-tunnel-state.c \
+	tests/unit-escape.c \
 	tests/unit-guard.c \
 	tests/unit-guard.h \
 	tests/unit-guard-plan.c \

@@ -32,6 +32,7 @@ static const struct {
     { "tunnel-id", unit_tunnel_id },
     { "tunnel-options", unit_tunnel_options },
     { "unprotected", unit_unprotected },
+    { "escape", unit_escape },
     { "tunnel-options-man", unit_tunnel_options_man },
     { "tunnel-state", unit_tunnel_state },
     { "guard", unit_guard },

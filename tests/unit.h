@@ -30,6 +30,7 @@ unit_test_func unit_tunnel;
 unit_test_func unit_tunnel_id;
 unit_test_func unit_tunnel_options;
 unit_test_func unit_unprotected;
+unit_test_func unit_escape;
 unit_test_func unit_tunnel_options_man;
 unit_test_func unit_tunnel_state;
 unit_test_func unit_guard;
