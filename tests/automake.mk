@@ -90,6 +90,7 @@ SYSTEM_TESTSUITE_AT = \
 EXTRA_DIST += $(SYSTEM_TESTSUITE_AT) $(SYSTEM_TESTSUITE) \
 	tests/uml/apt.sh \
 	tests/uml/bench-datapath \
+	tests/uml/bench-first-packet \
 	tests/uml/bench-peers \
 	tests/uml/build-modules \
 	tests/uml/chassis-init \
@@ -181,13 +182,13 @@ CLEANFILES += bench.tsv
 
 # What a packet pays for the guard and for other peers, and how long many peers
 # take to be up.
-bench-datapath bench-peers: all
+bench-datapath bench-first-packet bench-peers: all
 	PATH="$(abs_top_builddir)/ipsec:$$PATH" \
 	    $(abs_top_srcdir)/tests/uml/uml-run -m 6144M -t 1800 -r tests \
 	    SANDBOX_LIB=$(abs_top_srcdir)/tests/uml ROUNDS="$$ROUNDS" \
 	    PACKETS="$$PACKETS" PEERS="$$PEERS" \
 	    $(abs_top_srcdir)/tests/uml/$@
-.PHONY: bench-datapath bench-peers
+.PHONY: bench-datapath bench-first-packet bench-peers
 
 bench: all tests/bench
 	@sh '$(srcdir)/tests/bench.sh'
