@@ -22,6 +22,23 @@ ovn_controller_libcontroller_a_SOURCES = \
 	ovn/controller/tunnel-id.h \
 	ovn/controller/tunnel-ports.c \
 	ovn/controller/tunnel-ports.h
+nodist_ovn_controller_libcontroller_a_SOURCES = \
+	ovn/controller/ovn-vswitch-idl.c \
+	ovn/controller/ovn-vswitch-idl.h
+BUILT_SOURCES += ovn/controller/ovn-vswitch-idl.h
+CLEANFILES += \
+	ovn/controller/ovn-vswitch-idl.c \
+	ovn/controller/ovn-vswitch-idl.h \
+	ovn/controller/ovn-vswitch.ovsidl
+EXTRA_DIST += \
+	ovn/controller/ovn-vswitch.ovsschema \
+	ovn/controller/ovn-vswitch-idl.ann
+
+ovn/controller/ovn-vswitch.ovsidl: ovn/controller/ovn-vswitch.ovsschema \
+		ovn/controller/ovn-vswitch-idl.ann
+	$(ANNOTATE_IDL) $(srcdir)/ovn/controller/ovn-vswitch.ovsschema \
+		$(srcdir)/ovn/controller/ovn-vswitch-idl.ann >$@.tmp && \
+		mv $@.tmp $@
 
 man_MANS += ovn/controller/ovn-controller.8
 EXTRA_DIST += ovn/controller/ovn-controller.8.in

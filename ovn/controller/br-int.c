@@ -11,15 +11,15 @@
 
 #include "openvswitch/vlog.h"
 #include "ovn/controller/local-config.h"
+#include "ovn/controller/ovn-vswitch-idl.h"
 #include "ovn/lib/troubles.h"
 #include "smap.h"
-#include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(br_int);
 
 /* Returns the bridge 'name', or null if there is none. */
-const struct ovsrec_bridge *
-br_int_find(const struct ovsrec_open_vswitch *ovs, const char *name)
+const struct vswrec_bridge *
+br_int_find(const struct vswrec_open_vswitch *ovs, const char *name)
 {
     for (size_t i = 0; i < ovs->n_bridges; i++) {
         if (!strcmp(ovs->bridges[i]->name, name)) {
@@ -30,42 +30,42 @@ br_int_find(const struct ovsrec_open_vswitch *ovs, const char *name)
 }
 
 static void
-create(struct ovsdb_idl_txn *txn, const struct ovsrec_open_vswitch *ovs,
+create(struct ovsdb_idl_txn *txn, const struct vswrec_open_vswitch *ovs,
        const char *name)
 {
-    struct ovsrec_bridge *br = ovsrec_bridge_insert(txn);
-    struct ovsrec_port *port = ovsrec_port_insert(txn);
-    struct ovsrec_interface *iface = ovsrec_interface_insert(txn);
+    struct vswrec_bridge *br = vswrec_bridge_insert(txn);
+    struct vswrec_port *port = vswrec_port_insert(txn);
+    struct vswrec_interface *iface = vswrec_interface_insert(txn);
 
     VLOG_INFO("creating integration bridge %s", name);
-    ovsrec_interface_set_name(iface, name);
-    ovsrec_interface_set_type(iface, "internal");
-    ovsrec_bridge_set_name(br, name);
-    ovsrec_port_set_name(port, name);
-    ovsrec_port_set_interfaces(port, &iface, 1);
-    ovsrec_bridge_set_datapath_type(br, "system");
-    ovsrec_bridge_set_fail_mode(br, "secure");
-    ovsrec_bridge_set_ports(br, &port, 1);
-    ovsrec_open_vswitch_update_bridges_addvalue(ovs, br);
+    vswrec_interface_set_name(iface, name);
+    vswrec_interface_set_type(iface, "internal");
+    vswrec_bridge_set_name(br, name);
+    vswrec_port_set_name(port, name);
+    vswrec_port_set_interfaces(port, &iface, 1);
+    vswrec_bridge_set_datapath_type(br, "system");
+    vswrec_bridge_set_fail_mode(br, "secure");
+    vswrec_bridge_set_ports(br, &port, 1);
+    vswrec_open_vswitch_update_bridges_addvalue(ovs, br);
 }
 
 /* Flows decide what passes, nothing else may: neither when there are none,
  * nor hidden ones for a controller. */
 static void
-repair(const struct ovsrec_bridge *bridge, const struct local_config *config)
+repair(const struct vswrec_bridge *bridge, const struct local_config *config)
 {
     if (!bridge->fail_mode || strcmp(bridge->fail_mode, "secure")) {
-        ovsrec_bridge_set_fail_mode(bridge, "secure");
+        vswrec_bridge_set_fail_mode(bridge, "secure");
     }
     if (!smap_get_bool(&bridge->other_config, "disable-in-band", false)) {
-        ovsrec_bridge_update_other_config_setkey(bridge, "disable-in-band",
+        vswrec_bridge_update_other_config_setkey(bridge, "disable-in-band",
                                                  "true");
     }
     if (config->datapath_type
         && strcmp(bridge->datapath_type, config->datapath_type)) {
-        ovsrec_bridge_set_datapath_type(bridge, config->datapath_type);
+        vswrec_bridge_set_datapath_type(bridge, config->datapath_type);
     } else if (!bridge->datapath_type[0]) {
-        ovsrec_bridge_set_datapath_type(bridge, "system");
+        vswrec_bridge_set_datapath_type(bridge, "system");
     }
 }
 
@@ -73,11 +73,11 @@ repair(const struct ovsrec_bridge *bridge, const struct local_config *config)
  * 'txn'.  Returns it, or null if it will be there only when 'txn' is
  * committed.  One with a name that the operator chose is the operator's to
  * make: until then it returns null and adds to 'troubles'. */
-const struct ovsrec_bridge *
-br_int_run(struct ovsdb_idl_txn *txn, const struct ovsrec_open_vswitch *ovs,
+const struct vswrec_bridge *
+br_int_run(struct ovsdb_idl_txn *txn, const struct vswrec_open_vswitch *ovs,
            const struct local_config *config, struct troubles *troubles)
 {
-    const struct ovsrec_bridge *bridge = br_int_find(ovs, config->bridge);
+    const struct vswrec_bridge *bridge = br_int_find(ovs, config->bridge);
 
     if (bridge) {
         repair(bridge, config);

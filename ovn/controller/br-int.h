@@ -11,14 +11,14 @@
 
 struct local_config;
 struct ovsdb_idl_txn;
-struct ovsrec_bridge;
-struct ovsrec_open_vswitch;
+struct vswrec_bridge;
+struct vswrec_open_vswitch;
 struct troubles;
 
-const struct ovsrec_bridge *br_int_find(const struct ovsrec_open_vswitch *,
+const struct vswrec_bridge *br_int_find(const struct vswrec_open_vswitch *,
                                         const char *name);
-const struct ovsrec_bridge *br_int_run(struct ovsdb_idl_txn *,
-                                       const struct ovsrec_open_vswitch *,
+const struct vswrec_bridge *br_int_run(struct ovsdb_idl_txn *,
+                                       const struct vswrec_open_vswitch *,
                                        const struct local_config *,
                                        struct troubles *);
 

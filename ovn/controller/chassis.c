@@ -9,12 +9,12 @@
 
 #include "openvswitch/vlog.h"
 #include "ovn/controller/local-config.h"
+#include "ovn/controller/ovn-vswitch-idl.h"
 #include "ovn/lib/ovn-sb-idl.h"
 #include "ovn/lib/troubles.h"
 #include "quote.h"
 #include "smap.h"
 #include "sset.h"
-#include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(chassis);
 

@@ -14,7 +14,7 @@ struct local_config;
 struct ovsdb_idl;
 struct ovsdb_idl_index;
 struct ovsdb_idl_txn;
-struct ovsrec_bridge;
+struct vswrec_bridge;
 struct sbrec_chassis;
 struct sbrec_chassis_private;
 struct sbrec_encap;
@@ -31,7 +31,7 @@ struct chassis_ctx {
     struct ovsdb_idl_txn *txn;              /* Southbound. */
     const struct chassis_indexes *indexes;
     const struct local_config *config;
-    const struct ovsrec_bridge *br_int;     /* Null if there is none yet. */
+    const struct vswrec_bridge *br_int;     /* Null if there is none yet. */
     struct troubles *troubles;
 };
 

@@ -20,6 +20,7 @@
 #include "openvswitch/vlog.h"
 #include "ovn/controller/chassis.h"
 #include "ovn/controller/local-config.h"
+#include "ovn/controller/ovn-vswitch-idl.h"
 #include "ovn/controller/tunnel-id.h"
 #include "ovn/lib/ovn-sb-idl.h"
 #include "ovn/lib/troubles.h"
@@ -28,7 +29,6 @@
 #include "simap.h"
 #include "smap.h"
 #include "util.h"
-#include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(encaps);
 
@@ -52,7 +52,7 @@ struct pass {
     const struct encaps_ctx *ctx;
 
     /* Tunnels that are there and were not ticked off yet: from their ids in
-     * the long form to "struct ovsrec_port"s. */
+     * the long form to "struct vswrec_port"s. */
     struct shash ports;
 };
 
@@ -130,10 +130,10 @@ first_local_ip(const struct local_config *config, const char *type,
  * address. */
 static char *
 port_tunnel_id(const struct local_config *config,
-               const struct ovsrec_port *port)
+               const struct vswrec_port *port)
 {
     const char *s = smap_get(&port->external_ids, TUNNEL_KEY);
-    const struct ovsrec_interface *iface;
+    const struct vswrec_interface *iface;
     struct tunnel_id id;
     const char *local_ip;
     char *full = NULL;
@@ -157,14 +157,14 @@ port_tunnel_id(const struct local_config *config,
 }
 
 static void
-remove_port(const struct encaps_ctx *ctx, const struct ovsrec_port *port)
+remove_port(const struct encaps_ctx *ctx, const struct vswrec_port *port)
 {
     VLOG_INFO("removing tunnel port %s", port->name);
-    ovsrec_bridge_update_ports_delvalue(ctx->br_int, port);
+    vswrec_bridge_update_ports_delvalue(ctx->br_int, port);
 }
 
 static void
-collect_port(struct pass *pass, const struct ovsrec_port *port)
+collect_port(struct pass *pass, const struct vswrec_port *port)
 {
     char *id = port_tunnel_id(pass->ctx->config, port);
 
@@ -182,8 +182,8 @@ collect_ports(struct pass *pass, const char *name)
     const struct tunnel_port *p;
 
     TUNNEL_PORTS_FOR_EACH (p, name, &pass->encaps->ports) {
-        const struct ovsrec_port *port
-            = ovsrec_port_get_for_uuid(pass->ctx->local, &p->port);
+        const struct vswrec_port *port
+            = vswrec_port_get_for_uuid(pass->ctx->local, &p->port);
 
         if (port) {
             collect_port(pass, port);
@@ -302,17 +302,17 @@ tunnel_destroy(struct tunnel *tunnel)
 static void
 collect_names(struct encaps *encaps, struct ovsdb_idl *local)
 {
-    const struct ovsrec_interface *iface;
-    const struct ovsrec_port *port;
+    const struct vswrec_interface *iface;
+    const struct vswrec_port *port;
 
     if (encaps->names_known) {
         return;
     }
     sset_clear(&encaps->names);
-    OVSREC_PORT_FOR_EACH (port, local) {
+    VSWREC_PORT_FOR_EACH (port, local) {
         sset_add(&encaps->names, port->name);
     }
-    OVSREC_INTERFACE_FOR_EACH (iface, local) {
+    VSWREC_INTERFACE_FOR_EACH (iface, local) {
         sset_add(&encaps->names, iface->name);
     }
     encaps->names_known = true;
@@ -360,13 +360,13 @@ choose_port_name(struct pass *pass, const char *chassis)
 
 /* Adds a port for 'tunnel' to the bridge and returns it, with nothing set but
  * its name; returns null if no name is free. */
-static const struct ovsrec_port *
+static const struct vswrec_port *
 create_port(struct pass *pass, const struct tunnel *tunnel)
 {
     struct ovsdb_idl_txn *txn = pass->ctx->txn;
     char *name = choose_port_name(pass, tunnel->chassis->name);
-    struct ovsrec_interface *iface;
-    struct ovsrec_port *port;
+    struct vswrec_interface *iface;
+    struct vswrec_port *port;
 
     if (!name) {
         char *id = quote(tunnel->id);
@@ -377,12 +377,12 @@ create_port(struct pass *pass, const struct tunnel *tunnel)
         return NULL;
     }
     VLOG_INFO("adding tunnel port %s to %s", name, tunnel->remote->ip);
-    iface = ovsrec_interface_insert(txn);
-    ovsrec_interface_set_name(iface, name);
-    port = ovsrec_port_insert(txn);
-    ovsrec_port_set_name(port, name);
-    ovsrec_port_set_interfaces(port, &iface, 1);
-    ovsrec_bridge_update_ports_addvalue(pass->ctx->br_int, port);
+    iface = vswrec_interface_insert(txn);
+    vswrec_interface_set_name(iface, name);
+    port = vswrec_port_insert(txn);
+    vswrec_port_set_name(port, name);
+    vswrec_port_set_interfaces(port, &iface, 1);
+    vswrec_bridge_update_ports_addvalue(pass->ctx->br_int, port);
     free(name);
     return port;
 }
@@ -404,24 +404,24 @@ smap_edit(struct smap *copy, const struct smap *map, const char *key,
 }
 
 static void
-update_external_ids(const struct ovsrec_port *port, const char *id)
+update_external_ids(const struct vswrec_port *port, const char *id)
 {
     struct smap external_ids;
 
     if (smap_edit(&external_ids, &port->external_ids, TUNNEL_KEY, id)) {
-        ovsrec_port_set_external_ids(port, &external_ids);
+        vswrec_port_set_external_ids(port, &external_ids);
     }
     smap_destroy(&external_ids);
 }
 
 static void
-update_other_config(const struct ovsrec_interface *iface, bool is_vtep)
+update_other_config(const struct vswrec_interface *iface, bool is_vtep)
 {
     struct smap other_config;
 
     if (smap_edit(&other_config, &iface->other_config, "is-vtep",
                   is_vtep ? "true" : NULL)) {
-        ovsrec_interface_set_other_config(iface, &other_config);
+        vswrec_interface_set_other_config(iface, &other_config);
     }
     smap_destroy(&other_config);
 }
@@ -429,7 +429,7 @@ update_other_config(const struct ovsrec_interface *iface, bool is_vtep)
 /* Makes the options of 'iface', which is not new, be 'options', key by key:
  * a transaction is as large as what changes. */
 static void
-update_options(const struct ovsrec_interface *iface,
+update_options(const struct vswrec_interface *iface,
                const struct smap *options)
 {
     const struct smap_node *node;
@@ -437,29 +437,29 @@ update_options(const struct ovsrec_interface *iface,
     SMAP_FOR_EACH (node, options) {
         if (!nullable_string_is_equal(smap_get(&iface->options, node->key),
                                       node->value)) {
-            ovsrec_interface_update_options_setkey(iface, node->key,
+            vswrec_interface_update_options_setkey(iface, node->key,
                                                    node->value);
         }
     }
     SMAP_FOR_EACH (node, &iface->options) {
         if (!smap_get(options, node->key)) {
-            ovsrec_interface_update_options_delkey(iface, node->key);
+            vswrec_interface_update_options_delkey(iface, node->key);
         }
     }
 }
 
 /* Makes 'port' be 'tunnel', by writing just what differs. */
 static void
-update_port(const struct ovsrec_port *port, const struct tunnel *tunnel,
+update_port(const struct vswrec_port *port, const struct tunnel *tunnel,
             bool is_new)
 {
-    const struct ovsrec_interface *iface = port->interfaces[0];
+    const struct vswrec_interface *iface = port->interfaces[0];
 
     if (strcmp(iface->type, tunnel->remote->type)) {
-        ovsrec_interface_set_type(iface, tunnel->remote->type);
+        vswrec_interface_set_type(iface, tunnel->remote->type);
     }
     if (is_new) {
-        ovsrec_interface_set_options(iface, &tunnel->options);
+        vswrec_interface_set_options(iface, &tunnel->options);
     } else {
         update_options(iface, &tunnel->options);
     }
@@ -474,7 +474,7 @@ run_tunnel(struct pass *pass, const struct sbrec_chassis *chassis,
     struct tunnel tunnel = {
         .chassis = chassis, .remote = remote, .local_ip = local_ip,
     };
-    const struct ovsrec_port *port;
+    const struct vswrec_port *port;
     bool is_new;
 
     tunnel_init(pass, &tunnel);
@@ -832,11 +832,11 @@ track_encaps(struct encaps *encaps, const struct encaps_ctx *ctx)
 static void
 track_config(struct encaps *encaps, struct ovsdb_idl *local)
 {
-    const struct ovsrec_open_vswitch *ovs;
+    const struct vswrec_open_vswitch *ovs;
 
-    OVSREC_OPEN_VSWITCH_FOR_EACH_TRACKED (ovs, local) {
-        if (ovsrec_open_vswitch_is_updated(
-                ovs, OVSREC_OPEN_VSWITCH_COL_EXTERNAL_IDS)) {
+    VSWREC_OPEN_VSWITCH_FOR_EACH_TRACKED (ovs, local) {
+        if (vswrec_open_vswitch_is_updated(
+                ovs, VSWREC_OPEN_VSWITCH_COL_EXTERNAL_IDS)) {
             encaps->all_changed = true;
         }
     }
@@ -853,16 +853,16 @@ forget_names(struct encaps *encaps)
 static void
 track_names(struct encaps *encaps, struct ovsdb_idl *local)
 {
-    const struct ovsrec_interface *iface;
-    const struct ovsrec_port *port;
+    const struct vswrec_interface *iface;
+    const struct vswrec_port *port;
 
-    OVSREC_PORT_FOR_EACH_TRACKED (port, local) {
-        if (ovsrec_port_is_new(port)) {
+    VSWREC_PORT_FOR_EACH_TRACKED (port, local) {
+        if (vswrec_port_is_new(port)) {
             sset_add(&encaps->names, port->name);
         }
     }
-    OVSREC_INTERFACE_FOR_EACH_TRACKED (iface, local) {
-        if (ovsrec_interface_is_new(iface)) {
+    VSWREC_INTERFACE_FOR_EACH_TRACKED (iface, local) {
+        if (vswrec_interface_is_new(iface)) {
             sset_add(&encaps->names, iface->name);
         }
     }
@@ -896,15 +896,15 @@ encaps_invalidate(struct encaps *encaps)
 /* Removes all tunnels from 'br_int' in the transaction that is open.  Returns
  * true if there are none. */
 bool
-encaps_remove(const struct ovsrec_bridge *br_int)
+encaps_remove(const struct vswrec_bridge *br_int)
 {
     bool none = true;
 
     for (size_t i = 0; i < br_int->n_ports; i++) {
-        const struct ovsrec_port *port = br_int->ports[i];
+        const struct vswrec_port *port = br_int->ports[i];
 
         if (smap_get(&port->external_ids, TUNNEL_KEY)) {
-            ovsrec_bridge_update_ports_delvalue(br_int, port);
+            vswrec_bridge_update_ports_delvalue(br_int, port);
             none = false;
         }
     }

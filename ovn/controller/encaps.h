@@ -35,8 +35,8 @@ struct chassis_indexes;
 struct local_config;
 struct ovsdb_idl;
 struct ovsdb_idl_txn;
-struct ovsrec_bridge;
-struct ovsrec_open_vswitch;
+struct vswrec_bridge;
+struct vswrec_open_vswitch;
 
 struct encaps {
     struct tunnel_ports ports;
@@ -60,8 +60,8 @@ struct encaps {
 
 struct encaps_ctx {
     struct ovsdb_idl_txn *txn;                  /* Local; for encaps_run(). */
-    const struct ovsrec_open_vswitch *ovs;
-    const struct ovsrec_bridge *br_int;
+    const struct vswrec_open_vswitch *ovs;
+    const struct vswrec_bridge *br_int;
     const struct local_config *config;
     const struct chassis_indexes *chassis_indexes;
     struct ovsdb_idl *local, *sb;
@@ -73,6 +73,6 @@ void encaps_destroy(struct encaps *);
 void encaps_track(struct encaps *, const struct encaps_ctx *);
 void encaps_invalidate(struct encaps *);
 bool encaps_run(struct encaps *, const struct encaps_ctx *);
-bool encaps_remove(const struct ovsrec_bridge *);
+bool encaps_remove(const struct vswrec_bridge *);
 
 #endif /* encaps.h */

@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "ovn/controller/br-int.h"
+#include "ovn/controller/ovn-vswitch-idl.h"
 #include "packets.h"
 #include "smap.h"
 #include "socket-util.h"
 #include "svec.h"
 #include "util.h"
-#include "vswitch-idl.h"
 
 /* The worst first. */
 static const char *const tunnel_types[] = { "vxlan", "stt", "geneve" };
@@ -93,7 +93,7 @@ read_hostname(const struct reader *r)
 }
 
 static char *
-read_iface_types(const struct ovsrec_open_vswitch *ovs)
+read_iface_types(const struct vswrec_open_vswitch *ovs)
 {
     struct svec types = SVEC_EMPTY_INITIALIZER;
     char *joined;
@@ -249,7 +249,7 @@ read_transport_zones(const struct reader *r, struct local_config *config)
  * and what makes no sense.  The caller must destroy 'config'. */
 void
 local_config_read(struct local_config *config,
-                  const struct ovsrec_open_vswitch *ovs,
+                  const struct vswrec_open_vswitch *ovs,
                   const char *chassis, struct troubles *troubles)
 {
     struct reader r = { .ids = &ovs->external_ids, .troubles = troubles };

@@ -12,7 +12,7 @@
 #include "ovn/lib/troubles.h"
 #include "sset.h"
 
-struct ovsrec_open_vswitch;
+struct vswrec_open_vswitch;
 
 /* An address where this chassis takes tunnels of one type. */
 struct local_encap {
@@ -44,7 +44,7 @@ struct local_config {
 int tunnel_type_rank(const char *type);
 
 void local_config_read(struct local_config *,
-                       const struct ovsrec_open_vswitch *,
+                       const struct vswrec_open_vswitch *,
                        const char *chassis, struct troubles *);
 void local_config_destroy(struct local_config *);
 bool local_config_is_complete(const struct local_config *);

@@ -19,6 +19,7 @@
 #include "ovn/controller/chassis.h"
 #include "ovn/controller/local-config.h"
 #include "ovn/controller/encaps.h"
+#include "ovn/controller/ovn-vswitch-idl.h"
 #include "ovn/lib/ovn-daemon.h"
 #include "ovn/lib/ovn-db.h"
 #include "ovn/lib/ovn-dirs.h"
@@ -28,7 +29,6 @@
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
-#include "vswitch-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(ovn_controller);
 
@@ -84,35 +84,35 @@ struct controller {
 /* State of one pass. */
 struct pass {
     struct ovsdb_idl_txn *local_txn, *sb_txn;   /* Each may be null. */
-    const struct ovsrec_open_vswitch *ovs;
-    const struct ovsrec_bridge *br_int;         /* Null: not there yet. */
+    const struct vswrec_open_vswitch *ovs;
+    const struct vswrec_bridge *br_int;         /* Null: not there yet. */
     struct local_config config;
 };
 
 static const struct ovn_db_column local_columns[] = {
-    {&ovsrec_open_vswitch_col_external_ids, false},
-    {&ovsrec_open_vswitch_col_bridges, false},
-    {&ovsrec_open_vswitch_col_iface_types, false},
-    {&ovsrec_open_vswitch_col_next_cfg, false},
-    {&ovsrec_open_vswitch_col_cur_cfg, false},
-    {&ovsrec_open_vswitch_col_ssl, false},
-    {&ovsrec_ssl_col_private_key, false},
-    {&ovsrec_ssl_col_certificate, false},
-    {&ovsrec_ssl_col_ca_cert, false},
-    {&ovsrec_ssl_col_bootstrap_ca_cert, false},
-    {&ovsrec_bridge_col_name, false},
-    {&ovsrec_bridge_col_ports, false},
-    {&ovsrec_bridge_col_fail_mode, false},
-    {&ovsrec_bridge_col_datapath_type, false},
-    {&ovsrec_bridge_col_other_config, false},
-    {&ovsrec_bridge_col_external_ids, true},
-    {&ovsrec_port_col_name, false},
-    {&ovsrec_port_col_interfaces, false},
-    {&ovsrec_port_col_external_ids, false},
-    {&ovsrec_interface_col_name, false},
-    {&ovsrec_interface_col_type, false},
-    {&ovsrec_interface_col_options, false},
-    {&ovsrec_interface_col_other_config, false},
+    {&vswrec_open_vswitch_col_external_ids, false},
+    {&vswrec_open_vswitch_col_bridges, false},
+    {&vswrec_open_vswitch_col_iface_types, false},
+    {&vswrec_open_vswitch_col_next_cfg, false},
+    {&vswrec_open_vswitch_col_cur_cfg, false},
+    {&vswrec_open_vswitch_col_ssl, false},
+    {&vswrec_ssl_col_private_key, false},
+    {&vswrec_ssl_col_certificate, false},
+    {&vswrec_ssl_col_ca_cert, false},
+    {&vswrec_ssl_col_bootstrap_ca_cert, false},
+    {&vswrec_bridge_col_name, false},
+    {&vswrec_bridge_col_ports, false},
+    {&vswrec_bridge_col_fail_mode, false},
+    {&vswrec_bridge_col_datapath_type, false},
+    {&vswrec_bridge_col_other_config, false},
+    {&vswrec_bridge_col_external_ids, true},
+    {&vswrec_port_col_name, false},
+    {&vswrec_port_col_interfaces, false},
+    {&vswrec_port_col_external_ids, false},
+    {&vswrec_interface_col_name, false},
+    {&vswrec_interface_col_type, false},
+    {&vswrec_interface_col_options, false},
+    {&vswrec_interface_col_other_config, false},
 };
 
 static const struct ovn_db_class local_class = {
@@ -120,7 +120,7 @@ static const struct ovn_db_class local_class = {
     .setting = "the command line",
     .schema = "vswitch.ovsschema",
     .refusal_hint = "look for a role in its table Manager",
-    .idl_class = &ovsrec_idl_class,
+    .idl_class = &vswrec_idl_class,
     .columns = local_columns,
     .n_columns = ARRAY_SIZE(local_columns),
 };
@@ -185,9 +185,9 @@ replace_string(char **dst, const char *src)
 /* Without options for SSL, what the local database says is used for the
  * southbound one. */
 static void
-update_ssl(const struct ovsrec_open_vswitch *ovs)
+update_ssl(const struct vswrec_open_vswitch *ovs)
 {
-    const struct ovsrec_ssl *ssl = ovs->ssl;
+    const struct vswrec_ssl *ssl = ovs->ssl;
 
     if (ssl && !ovn_daemon_has_ssl_options()) {
         ssl_files_set(ssl->private_key, ssl->certificate);
@@ -302,7 +302,7 @@ static void
 forget_old_bridge(struct controller *c, const struct pass *pass)
 {
     if (c->bridge && strcmp(c->bridge, pass->config.bridge)) {
-        const struct ovsrec_bridge *old = br_int_find(pass->ovs, c->bridge);
+        const struct vswrec_bridge *old = br_int_find(pass->ovs, c->bridge);
 
         if (old && !encaps_remove(old)) {
             return;
@@ -355,7 +355,7 @@ run_encaps(struct controller *c, const struct pass *pass)
 }
 
 static void
-report_on_bridge(const struct ovsrec_bridge *br_int, int64_t nb_cfg,
+report_on_bridge(const struct vswrec_bridge *br_int, int64_t nb_cfg,
                  int64_t timestamp)
 {
     struct smap external_ids;
@@ -367,7 +367,7 @@ report_on_bridge(const struct ovsrec_bridge *br_int, int64_t nb_cfg,
         smap_replace(&external_ids, "ovn-nb-cfg", s);
         smap_replace_nocopy(&external_ids, "ovn-nb-cfg-ts",
                             xasprintf("%"PRId64, timestamp));
-        ovsrec_bridge_set_external_ids(br_int, &external_ids);
+        vswrec_bridge_set_external_ids(br_int, &external_ids);
         smap_destroy(&external_ids);
     }
     free(s);
@@ -402,7 +402,7 @@ controller_work(struct controller *c, struct pass *pass)
                                   &c->bridge_troubles);
         troubles_end(&c->bridge_troubles);
         ovsdb_idl_txn_increment(pass->local_txn, &pass->ovs->header_,
-                                &ovsrec_open_vswitch_col_next_cfg, false);
+                                &vswrec_open_vswitch_col_next_cfg, false);
     } else {
         pass->br_int = br_int_find(pass->ovs, pass->config.bridge);
     }
@@ -417,7 +417,7 @@ controller_work(struct controller *c, struct pass *pass)
 static bool
 clean_local(const struct pass *pass)
 {
-    const struct ovsrec_bridge *br_int
+    const struct vswrec_bridge *br_int
         = br_int_find(pass->ovs, pass->config.bridge);
 
     return !br_int || (pass->local_txn && encaps_remove(br_int));
@@ -538,7 +538,7 @@ controller_run(struct controller *c)
     };
 
     if (ovn_db_is_usable(&c->local)) {
-        pass.ovs = ovsrec_open_vswitch_first(c->local.loop.idl);
+        pass.ovs = vswrec_open_vswitch_first(c->local.loop.idl);
     }
     c->encaps_tracked = false;
     if (pass.ovs) {

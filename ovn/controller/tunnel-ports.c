@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "hash.h"
+#include "ovn/controller/ovn-vswitch-idl.h"
 #include "ovn/controller/tunnel-id.h"
 #include "smap.h"
 #include "util.h"
-#include "vswitch-idl.h"
 
 /* Makes 'ports' empty. */
 void
@@ -66,7 +66,7 @@ find_by_interface(const struct tunnel_ports *ports, const struct uuid *uuid)
 /* Returns the name of the chassis at the other end of 'row', which the caller
  * must free; as in "struct tunnel_port". */
 static char *
-chassis_of(const struct ovsrec_port *row)
+chassis_of(const struct vswrec_port *row)
 {
     const char *s = smap_get(&row->external_ids, TUNNEL_KEY);
     struct tunnel_id id;
@@ -101,7 +101,7 @@ unlink_port(struct tunnel_ports *ports, struct tunnel_port *p,
 /* Makes 'p' say what 'row' says. */
 static void
 link_port(struct tunnel_ports *ports, struct tunnel_port *p,
-          const struct ovsrec_port *row, struct sset *changed)
+          const struct vswrec_port *row, struct sset *changed)
 {
     p->chassis = chassis_of(row);
     p->interface = (row->n_interfaces ? row->interfaces[0]->header_.uuid
@@ -137,7 +137,7 @@ tunnel_ports_clear(struct tunnel_ports *ports)
 }
 
 static void
-add_or_mark(struct tunnel_ports *ports, const struct ovsrec_port *row,
+add_or_mark(struct tunnel_ports *ports, const struct vswrec_port *row,
             struct sset *changed)
 {
     struct tunnel_port *p = find_by_port(ports, &row->header_.uuid);
@@ -153,7 +153,7 @@ add_or_mark(struct tunnel_ports *ports, const struct ovsrec_port *row,
 
 /* Compares the set of ports. */
 static void
-run_bridge(struct tunnel_ports *ports, const struct ovsrec_bridge *bridge,
+run_bridge(struct tunnel_ports *ports, const struct vswrec_bridge *bridge,
            struct sset *changed)
 {
     struct tunnel_port *p;
@@ -176,13 +176,13 @@ static bool
 run_ports(struct tunnel_ports *ports, struct ovsdb_idl *local,
           struct sset *changed)
 {
-    const struct ovsrec_port *row;
+    const struct vswrec_port *row;
     bool any_deleted = false;
 
-    OVSREC_PORT_FOR_EACH_TRACKED (row, local) {
+    VSWREC_PORT_FOR_EACH_TRACKED (row, local) {
         struct tunnel_port *p = find_by_port(ports, &row->header_.uuid);
 
-        if (ovsrec_port_is_deleted(row)) {
+        if (vswrec_port_is_deleted(row)) {
             any_deleted = true;
         } else if (p) {
             unlink_port(ports, p, changed);
@@ -197,13 +197,13 @@ static bool
 run_interfaces(struct tunnel_ports *ports, struct ovsdb_idl *local,
                struct sset *changed)
 {
-    const struct ovsrec_interface *row;
+    const struct vswrec_interface *row;
     bool any_deleted = false;
 
-    OVSREC_INTERFACE_FOR_EACH_TRACKED (row, local) {
+    VSWREC_INTERFACE_FOR_EACH_TRACKED (row, local) {
         struct tunnel_port *p = find_by_interface(ports, &row->header_.uuid);
 
-        if (ovsrec_interface_is_deleted(row)) {
+        if (vswrec_interface_is_deleted(row)) {
             any_deleted = true;
         }
         if (p && p->chassis) {
@@ -214,11 +214,11 @@ run_interfaces(struct tunnel_ports *ports, struct ovsdb_idl *local,
 }
 
 static bool
-bridge_changed(struct ovsdb_idl *local, const struct ovsrec_bridge *bridge)
+bridge_changed(struct ovsdb_idl *local, const struct vswrec_bridge *bridge)
 {
-    const struct ovsrec_bridge *row;
+    const struct vswrec_bridge *row;
 
-    OVSREC_BRIDGE_FOR_EACH_TRACKED (row, local) {
+    VSWREC_BRIDGE_FOR_EACH_TRACKED (row, local) {
         if (row == bridge) {
             return true;
         }
@@ -232,7 +232,7 @@ bridge_changed(struct ovsdb_idl *local, const struct ovsrec_bridge *bridge)
  * a port or interface, anywhere, may have become free. */
 bool
 tunnel_ports_run(struct tunnel_ports *ports, struct ovsdb_idl *local,
-                 const struct ovsrec_bridge *bridge, struct sset *changed)
+                 const struct vswrec_bridge *bridge, struct sset *changed)
 {
     bool names_freed;
 

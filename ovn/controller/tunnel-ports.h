@@ -19,8 +19,8 @@
 #include "uuid.h"
 
 struct ovsdb_idl;
-struct ovsrec_bridge;
-struct ovsrec_port;
+struct vswrec_bridge;
+struct vswrec_port;
 
 /* The key in Port:external_ids that makes a port a tunnel. */
 #define TUNNEL_KEY "ovn-chassis-id"
@@ -47,7 +47,7 @@ void tunnel_ports_destroy(struct tunnel_ports *);
 
 void tunnel_ports_clear(struct tunnel_ports *);
 bool tunnel_ports_run(struct tunnel_ports *, struct ovsdb_idl *local,
-                      const struct ovsrec_bridge *, struct sset *changed);
+                      const struct vswrec_bridge *, struct sset *changed);
 
 /* Iterates over those of CHASSIS. */
 #define TUNNEL_PORTS_FOR_EACH(NODE, CHASSIS, PORTS)                     \
