@@ -45,7 +45,7 @@ create(struct ovsdb_idl_txn *txn, const struct vswrec_open_vswitch *ovs,
     vswrec_port_set_interfaces(port, &iface, 1);
     vswrec_bridge_set_datapath_type(br, "system");
     vswrec_bridge_set_fail_mode(br, "secure");
-    vswrec_bridge_set_ports(br, &port, 1);
+    vswrec_bridge_set_ports(br, &port->header_.uuid, 1);
     vswrec_open_vswitch_update_bridges_addvalue(ovs, br);
 }
 

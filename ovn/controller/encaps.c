@@ -16,7 +16,8 @@
 #include <ctype.h>
 
 #include "chassis-name.h"
-#include "openvswitch/shash.h"
+#include "hash.h"
+#include "openvswitch/hmap.h"
 #include "openvswitch/vlog.h"
 #include "ovn/controller/chassis.h"
 #include "ovn/controller/local-config.h"
@@ -24,7 +25,6 @@
 #include "ovn/controller/tunnel-id.h"
 #include "ovn/lib/ovn-sb-idl.h"
 #include "ovn/lib/troubles.h"
-#include "packets.h"
 #include "quote.h"
 #include "simap.h"
 #include "smap.h"
@@ -36,24 +36,38 @@ VLOG_DEFINE_THIS_MODULE(encaps);
  * fits into a Linux network device's 15 bytes. */
 #define MAX_COUNTER 0xffff
 
+/* An option of an interface. */
+struct option {
+    const char *key, *value;
+};
+
 /* A tunnel as it should be. */
 struct tunnel {
     const struct sbrec_chassis *chassis;
     const struct sbrec_encap *remote;
     const char *local_ip;
-    char *id;
-    struct smap options;
+
+    /* Its own options, and those of all tunnels: null if there are none. */
+    struct option options[8];
+    size_t n_options;
+    const struct smap *common;
+    char dst_port[6];           /* Value of one of them. */
     bool is_vtep;
+};
+
+/* A tunnel that is there. */
+struct present {
+    struct hmap_node node;      /* By both addresses. */
+    const struct tunnel_port *tunnel_port;
+    const struct vswrec_port *port;
+    const char *local_ip;
 };
 
 /* State of the look at one chassis. */
 struct pass {
     struct encaps *encaps;
     const struct encaps_ctx *ctx;
-
-    /* Tunnels that are there and were not ticked off yet: from their ids in
-     * the long form to "struct vswrec_port"s. */
-    struct shash ports;
+    struct hmap present;        /* Of "struct present": not ticked off yet. */
 };
 
 /* Makes 'encaps' ready for the first pass. */
@@ -64,7 +78,7 @@ encaps_init(struct encaps *encaps)
         .changed = SSET_INITIALIZER(&encaps->changed),
         .all_changed = true,
         .ipsec_options = SMAP_INITIALIZER(&encaps->ipsec_options),
-        .names = SSET_INITIALIZER(&encaps->names),
+        .names = SIMAP_INITIALIZER(&encaps->names),
         .counters = SIMAP_INITIALIZER(&encaps->counters),
     };
     tunnel_ports_init(&encaps->ports);
@@ -78,28 +92,9 @@ encaps_destroy(struct encaps *encaps)
     tunnel_ports_destroy(&encaps->ports);
     sset_destroy(&encaps->changed);
     smap_destroy(&encaps->ipsec_options);
-    sset_destroy(&encaps->names);
+    simap_destroy(&encaps->names);
     simap_destroy(&encaps->counters);
     troubles_destroy(&encaps->troubles);
-}
-
-/* Addresses. */
-
-enum family { FAMILY_NONE, FAMILY_IPV4, FAMILY_IPV6 };
-
-/* Returns FAMILY_NONE if 'ip' is not the address of a host. */
-static enum family
-family_of(const char *ip)
-{
-    struct in6_addr ip6;
-    ovs_be32 ip4;
-
-    if (ip_parse(ip, &ip4)) {
-        return (!ip4 || ip_is_multicast(ip4) || ip4 == OVS_BE32_MAX
-                ? FAMILY_NONE : FAMILY_IPV4);
-    }
-    return (ipv6_parse(ip, &ip6) && ipv6_addr_is_set(&ip6)
-            && !ipv6_addr_is_multicast(&ip6) ? FAMILY_IPV6 : FAMILY_NONE);
 }
 
 /* Returns our default or first address of 'type' in the family of
@@ -115,7 +110,7 @@ first_local_ip(const struct local_config *config, const char *type,
 
         if ((!first || encap->is_default)
             && !strcmp(encap->type, type)
-            && family_of(encap->ip) == family_of(remote_ip)) {
+            && encap->family == ip_family(remote_ip)) {
             first = encap->ip;
         }
     }
@@ -124,58 +119,79 @@ first_local_ip(const struct local_config *config, const char *type,
 
 /* What is there. */
 
-/* Returns the id of the tunnel 'port' in the long form, which the caller must
- * free, or null if it has no sensible one.  A tunnel that OVN before 24.03
- * made goes from wherever its local_ip says, or else from our first
- * address. */
-static char *
-port_tunnel_id(const struct local_config *config,
-               const struct vswrec_port *port)
+/* Returns our end of the tunnel 'p', or null.  One that OVN before 24.03 made
+ * goes from wherever its local_ip says, or else from our first address. */
+static const char *
+local_ip_of(const struct local_config *config, const struct tunnel_port *p,
+            const struct vswrec_interface *iface)
 {
-    const char *s = smap_get(&port->external_ids, TUNNEL_KEY);
-    const struct vswrec_interface *iface;
-    struct tunnel_id id;
-    const char *local_ip;
-    char *full = NULL;
+    const char *local_ip = p->id.local_ip;
 
-    if (port->n_interfaces != 1 || !tunnel_id_parse(s, &id)) {
-        return NULL;
-    }
-    iface = port->interfaces[0];
-    local_ip = id.local_ip;
     if (!local_ip) {
         local_ip = smap_get(&iface->options, "local_ip");
     }
     if (!local_ip) {
-        local_ip = first_local_ip(config, iface->type, id.remote_ip);
+        local_ip = first_local_ip(config, iface->type, p->id.remote_ip);
     }
-    if (local_ip) {
-        full = tunnel_id_format(id.chassis, id.remote_ip, local_ip);
+    return local_ip;
+}
+
+static uint32_t
+hash_addresses(const char *remote_ip, const char *local_ip)
+{
+    return hash_string(remote_ip, hash_string(local_ip, 0));
+}
+
+static struct present *
+find_present(const struct pass *pass, const char *remote_ip,
+             const char *local_ip)
+{
+    struct present *present;
+
+    HMAP_FOR_EACH_WITH_HASH (present, node,
+                             hash_addresses(remote_ip, local_ip),
+                             &pass->present) {
+        if (!strcmp(present->tunnel_port->id.remote_ip, remote_ip)
+            && !strcmp(present->local_ip, local_ip)) {
+            return present;
+        }
     }
-    tunnel_id_destroy(&id);
-    return full;
+    return NULL;
 }
 
 static void
 remove_port(const struct encaps_ctx *ctx, const struct vswrec_port *port)
 {
     VLOG_INFO("removing tunnel port %s", port->name);
-    vswrec_bridge_update_ports_delvalue(ctx->br_int, port);
+    vswrec_bridge_update_ports_delvalue(ctx->br_int, port->header_.uuid);
 }
 
-static void
-collect_port(struct pass *pass, const struct vswrec_port *port)
+/* Returns false if the tunnel 'p' has no sensible id, or that of another. */
+static bool
+collect_port(struct pass *pass, const struct tunnel_port *p,
+             const struct vswrec_port *port)
 {
-    char *id = port_tunnel_id(pass->ctx->config, port);
+    struct present *present;
+    const char *local_ip;
 
-    if (!id || !shash_add_once(&pass->ports, id, port)) {
-        remove_port(pass->ctx, port);
+    if (port->n_interfaces != 1 || !p->id.remote_ip) {
+        return false;
     }
-    free(id);
+    local_ip = local_ip_of(pass->ctx->config, p, port->interfaces[0]);
+    if (!local_ip || find_present(pass, p->id.remote_ip, local_ip)) {
+        return false;
+    }
+    present = xmalloc(sizeof *present);
+    *present = (struct present) {
+        .tunnel_port = p, .port = port, .local_ip = local_ip,
+    };
+    hmap_insert(&pass->present, &present->node,
+                hash_addresses(p->id.remote_ip, local_ip));
+    return true;
 }
 
-/* Puts the tunnels to the chassis 'name' into 'pass->ports'.  Of two with one
- * id, one goes. */
+/* Puts the tunnels to the chassis 'name' into 'pass->present'.  Of two with
+ * one id, one goes. */
 static void
 collect_ports(struct pass *pass, const char *name)
 {
@@ -185,20 +201,46 @@ collect_ports(struct pass *pass, const char *name)
         const struct vswrec_port *port
             = vswrec_port_get_for_uuid(pass->ctx->local, &p->port);
 
-        if (port) {
-            collect_port(pass, port);
+        if (port && !collect_port(pass, p, port)) {
+            remove_port(pass->ctx, port);
         }
     }
 }
 
 /* What should be. */
 
+/* Adds an option, unless 'value' is null. */
 static void
-add_option_if_set(struct smap *options, const char *key, const char *value)
+add_option(struct tunnel *tunnel, const char *key, const char *value)
 {
     if (value) {
-        smap_add(options, key, value);
+        ovs_assert(tunnel->n_options < ARRAY_SIZE(tunnel->options));
+        tunnel->options[tunnel->n_options++] = (struct option) { key, value };
     }
+}
+
+/* Returns the id of 'tunnel', which the caller must free. */
+static char *
+tunnel_id(const struct tunnel *tunnel)
+{
+    return tunnel_id_format(tunnel->chassis->name, tunnel->remote->ip,
+                            tunnel->local_ip);
+}
+
+static void
+report_dst_port(struct pass *pass, const struct tunnel *tunnel,
+                const char *dst_port)
+{
+    char *id = tunnel_id(tunnel);
+    char *name = quote(tunnel->chassis->name);
+    char *text = quote(dst_port);
+
+    troubles_add(&pass->encaps->troubles, VLL_WARN, id,
+                 "chassis %s wants tunnels to port %s, which is no UDP "
+                 "port: using the default", name, text);
+    free(id);
+    free(name);
+    free(text);
 }
 
 static void
@@ -210,22 +252,16 @@ add_remote_options(struct pass *pass, struct tunnel *tunnel)
     int port;
 
     if (csum && (!strcmp(csum, "true") || !strcmp(csum, "false"))) {
-        smap_add(&tunnel->options, "csum", csum);
+        add_option(tunnel, "csum", csum);
     }
     if (!dst_port) {
         return;
     }
     if (str_to_int(dst_port, 10, &port) && port > 0 && port <= UINT16_MAX) {
-        smap_add_format(&tunnel->options, "dst_port", "%d", port);
+        snprintf(tunnel->dst_port, sizeof tunnel->dst_port, "%d", port);
+        add_option(tunnel, "dst_port", tunnel->dst_port);
     } else {
-        char *name = quote(tunnel->chassis->name);
-        char *text = quote(dst_port);
-
-        troubles_add(&pass->encaps->troubles, VLL_WARN, tunnel->id,
-                     "chassis %s wants tunnels to port %s, which is no UDP "
-                     "port: using the default", name, text);
-        free(name);
-        free(text);
+        report_dst_port(pass, tunnel, dst_port);
     }
 }
 
@@ -256,49 +292,63 @@ add_ipsec_options(const struct sbrec_sb_global *sb_global,
 }
 
 static void
-add_all(struct smap *to, const struct smap *from)
-{
-    const struct smap_node *node;
-
-    SMAP_FOR_EACH (node, from) {
-        smap_add(to, node->key, node->value);
-    }
-}
-
-static void
 tunnel_init(struct pass *pass, struct tunnel *tunnel)
 {
     const struct local_config *config = pass->ctx->config;
 
-    tunnel->id = tunnel_id_format(tunnel->chassis->name, tunnel->remote->ip,
-                                  tunnel->local_ip);
     tunnel->is_vtep = smap_get_bool(&tunnel->chassis->other_config, "is-vtep",
                                     false);
-    smap_init(&tunnel->options);
-    smap_add(&tunnel->options, "remote_ip", tunnel->remote->ip);
-    smap_add(&tunnel->options, "local_ip", tunnel->local_ip);
-    smap_add(&tunnel->options, "key", "flow");
-    add_option_if_set(&tunnel->options, "tos", config->tos);
-    add_option_if_set(&tunnel->options, "df_default", config->df_default);
+    add_option(tunnel, "remote_ip", tunnel->remote->ip);
+    add_option(tunnel, "local_ip", tunnel->local_ip);
+    add_option(tunnel, "key", "flow");
+    add_option(tunnel, "tos", config->tos);
+    add_option(tunnel, "df_default", config->df_default);
     add_remote_options(pass, tunnel);
     if (pass->encaps->ipsec) {
-        smap_add(&tunnel->options, "remote_name", tunnel->chassis->name);
-        add_all(&tunnel->options, &pass->encaps->ipsec_options);
+        add_option(tunnel, "remote_name", tunnel->chassis->name);
+        tunnel->common = &pass->encaps->ipsec_options;
     }
-}
-
-static void
-tunnel_destroy(struct tunnel *tunnel)
-{
-    free(tunnel->id);
-    smap_destroy(&tunnel->options);
 }
 
 /* From what should be to what is. */
 
-/* Collects the names of all ports and interfaces, on whatever bridge, unless
- * they are known.  An index would do for this, but costs more at each change
- * of an interface's options than all of this. */
+/* Names of ports and interfaces, on whatever bridge. */
+
+/* Returns the length of the part of 'name' that is before the counter, if it
+ * is one that choose_port_name() could choose. */
+static size_t
+stem_length(const char *name)
+{
+    const char *hyphen = strrchr(name, '-');
+
+    return hyphen ? hyphen + 1 - name : 0;
+}
+
+static void
+add_name(struct encaps *encaps, const char *name)
+{
+    simap_increase(&encaps->names, name, 1);
+}
+
+/* A port and its interface usually have the same name, so it is free when
+ * neither has it. */
+static void
+remove_name(struct encaps *encaps, const char *name)
+{
+    struct simap_node *node = simap_find(&encaps->names, name);
+    char *stem;
+
+    if (!node || --node->data) {
+        return;
+    }
+    simap_delete(&encaps->names, node);
+    stem = xmemdup0(name, stem_length(name));
+    simap_find_and_delete(&encaps->counters, stem);
+    free(stem);
+}
+
+/* Collects all names, unless they are known.  An index would do for this, but
+ * costs more at each change of an interface's options than all of this. */
 static void
 collect_names(struct encaps *encaps, struct ovsdb_idl *local)
 {
@@ -308,12 +358,11 @@ collect_names(struct encaps *encaps, struct ovsdb_idl *local)
     if (encaps->names_known) {
         return;
     }
-    sset_clear(&encaps->names);
     VSWREC_PORT_FOR_EACH (port, local) {
-        sset_add(&encaps->names, port->name);
+        add_name(encaps, port->name);
     }
     VSWREC_INTERFACE_FOR_EACH (iface, local) {
-        sset_add(&encaps->names, iface->name);
+        add_name(encaps, iface->name);
     }
     encaps->names_known = true;
 }
@@ -349,7 +398,7 @@ choose_port_name(struct pass *pass, const char *chassis)
          i <= MAX_COUNTER && !name; i++) {
         name = xasprintf("%s%x", stem, i);
         simap_put(&pass->encaps->counters, stem, i + 1);
-        if (!sset_add(&pass->encaps->names, name)) {
+        if (simap_contains(&pass->encaps->names, name)) {
             free(name);
             name = NULL;
         }
@@ -358,9 +407,62 @@ choose_port_name(struct pass *pass, const char *chassis)
     return name;
 }
 
-/* Adds a port for 'tunnel' to the bridge and returns it, with nothing set but
- * its name; returns null if no name is free. */
-static const struct vswrec_port *
+static void
+report_no_port_name(struct pass *pass, const struct tunnel *tunnel)
+{
+    char *id = tunnel_id(tunnel);
+    char *quoted = quote(id);
+
+    troubles_add(&pass->encaps->troubles, VLL_ERR, id,
+                 "no port name is free for tunnel %s", quoted);
+    free(id);
+    free(quoted);
+}
+
+static void
+add_all(struct smap *to, const struct smap *from)
+{
+    const struct smap_node *node;
+
+    SMAP_FOR_EACH (node, from) {
+        smap_add(to, node->key, node->value);
+    }
+}
+
+static void
+fill_interface(const struct vswrec_interface *iface,
+               const struct tunnel *tunnel)
+{
+    struct smap map = SMAP_INITIALIZER(&map);
+
+    for (size_t i = 0; i < tunnel->n_options; i++) {
+        smap_add(&map, tunnel->options[i].key, tunnel->options[i].value);
+    }
+    if (tunnel->common) {
+        add_all(&map, tunnel->common);
+    }
+    vswrec_interface_set_type(iface, tunnel->remote->type);
+    vswrec_interface_set_options(iface, &map);
+    if (tunnel->is_vtep) {
+        smap_clear(&map);
+        smap_add(&map, "is-vtep", "true");
+        vswrec_interface_set_other_config(iface, &map);
+    }
+    smap_destroy(&map);
+}
+
+static void
+set_new_id(const struct vswrec_port *port, const struct tunnel *tunnel)
+{
+    struct smap external_ids = SMAP_INITIALIZER(&external_ids);
+
+    smap_add_nocopy(&external_ids, xstrdup(TUNNEL_KEY), tunnel_id(tunnel));
+    vswrec_port_set_external_ids(port, &external_ids);
+    smap_destroy(&external_ids);
+}
+
+/* Adds a port for 'tunnel' to the bridge, unless no name is free. */
+static void
 create_port(struct pass *pass, const struct tunnel *tunnel)
 {
     struct ovsdb_idl_txn *txn = pass->ctx->txn;
@@ -369,102 +471,119 @@ create_port(struct pass *pass, const struct tunnel *tunnel)
     struct vswrec_port *port;
 
     if (!name) {
-        char *id = quote(tunnel->id);
-
-        troubles_add(&pass->encaps->troubles, VLL_ERR, tunnel->id,
-                     "no port name is free for tunnel %s", id);
-        free(id);
-        return NULL;
+        report_no_port_name(pass, tunnel);
+        return;
     }
     VLOG_INFO("adding tunnel port %s to %s", name, tunnel->remote->ip);
     iface = vswrec_interface_insert(txn);
     vswrec_interface_set_name(iface, name);
+    fill_interface(iface, tunnel);
     port = vswrec_port_insert(txn);
     vswrec_port_set_name(port, name);
     vswrec_port_set_interfaces(port, &iface, 1);
-    vswrec_bridge_update_ports_addvalue(pass->ctx->br_int, port);
+    set_new_id(port, tunnel);
+    vswrec_bridge_update_ports_addvalue(pass->ctx->br_int,
+                                        port->header_.uuid);
     free(name);
-    return port;
 }
 
-/* Sets 'key' to 'value', or removes it if 'value' is null, in a copy of 'map'.
- * Returns true if that made a difference; the caller must destroy '*copy'. */
+/* Returns what the option 'key' of 'tunnel' should be, or null. */
+static const char *
+wanted_option(const struct tunnel *tunnel, const char *key)
+{
+    for (size_t i = 0; i < tunnel->n_options; i++) {
+        if (!strcmp(tunnel->options[i].key, key)) {
+            return tunnel->options[i].value;
+        }
+    }
+    return tunnel->common ? smap_get(tunnel->common, key) : NULL;
+}
+
+/* Returns true if 'iface' had the option already, with whatever value. */
 static bool
-smap_edit(struct smap *copy, const struct smap *map, const char *key,
-          const char *value)
+update_option(const struct vswrec_interface *iface, const char *key,
+              const char *value)
 {
-    bool differs = !nullable_string_is_equal(smap_get(map, key), value);
+    const char *present = smap_get(&iface->options, key);
 
-    smap_clone(copy, map);
-    smap_remove(copy, key);
-    if (value) {
-        smap_add(copy, key, value);
+    if (!nullable_string_is_equal(present, value)) {
+        vswrec_interface_update_options_setkey(iface, key, value);
     }
-    return differs;
+    return present;
 }
 
 static void
-update_external_ids(const struct vswrec_port *port, const char *id)
-{
-    struct smap external_ids;
-
-    if (smap_edit(&external_ids, &port->external_ids, TUNNEL_KEY, id)) {
-        vswrec_port_set_external_ids(port, &external_ids);
-    }
-    smap_destroy(&external_ids);
-}
-
-static void
-update_other_config(const struct vswrec_interface *iface, bool is_vtep)
-{
-    struct smap other_config;
-
-    if (smap_edit(&other_config, &iface->other_config, "is-vtep",
-                  is_vtep ? "true" : NULL)) {
-        vswrec_interface_set_other_config(iface, &other_config);
-    }
-    smap_destroy(&other_config);
-}
-
-/* Makes the options of 'iface', which is not new, be 'options', key by key:
- * a transaction is as large as what changes. */
-static void
-update_options(const struct vswrec_interface *iface,
-               const struct smap *options)
+remove_options(const struct vswrec_interface *iface,
+               const struct tunnel *tunnel)
 {
     const struct smap_node *node;
 
-    SMAP_FOR_EACH (node, options) {
-        if (!nullable_string_is_equal(smap_get(&iface->options, node->key),
-                                      node->value)) {
-            vswrec_interface_update_options_setkey(iface, node->key,
-                                                   node->value);
-        }
-    }
     SMAP_FOR_EACH (node, &iface->options) {
-        if (!smap_get(options, node->key)) {
+        if (!wanted_option(tunnel, node->key)) {
             vswrec_interface_update_options_delkey(iface, node->key);
         }
     }
 }
 
-/* Makes 'port' be 'tunnel', by writing just what differs. */
+/* Makes the options of 'iface' be those of 'tunnel', key by key: a transaction
+ * is as large as what changes. */
 static void
-update_port(const struct vswrec_port *port, const struct tunnel *tunnel,
-            bool is_new)
+update_options(const struct vswrec_interface *iface,
+               const struct tunnel *tunnel)
 {
-    const struct vswrec_interface *iface = port->interfaces[0];
+    const struct smap_node *node;
+    size_t n_kept = 0;
+
+    for (size_t i = 0; i < tunnel->n_options; i++) {
+        n_kept += update_option(iface, tunnel->options[i].key,
+                                tunnel->options[i].value);
+    }
+    if (tunnel->common) {
+        SMAP_FOR_EACH (node, tunnel->common) {
+            n_kept += update_option(iface, node->key, node->value);
+        }
+    }
+    if (n_kept < smap_count(&iface->options)) {
+        remove_options(iface, tunnel);
+    }
+}
+
+static void
+update_other_config(const struct vswrec_interface *iface, bool is_vtep)
+{
+    const char *present = smap_get(&iface->other_config, "is-vtep");
+
+    if (is_vtep && !nullable_string_is_equal(present, "true")) {
+        vswrec_interface_update_other_config_setkey(iface, "is-vtep", "true");
+    } else if (!is_vtep && present) {
+        vswrec_interface_update_other_config_delkey(iface, "is-vtep");
+    }
+}
+
+/* Gives 'port' an id in the long form. */
+static void
+update_id(const struct vswrec_port *port, const struct tunnel *tunnel)
+{
+    char *id = tunnel_id(tunnel);
+
+    vswrec_port_update_external_ids_setkey(port, TUNNEL_KEY, id);
+    free(id);
+}
+
+/* Makes 'present' be 'tunnel', by writing just what differs. */
+static void
+update_port(const struct present *present, const struct tunnel *tunnel)
+{
+    const struct vswrec_interface *iface = present->port->interfaces[0];
 
     if (strcmp(iface->type, tunnel->remote->type)) {
         vswrec_interface_set_type(iface, tunnel->remote->type);
     }
-    if (is_new) {
-        vswrec_interface_set_options(iface, &tunnel->options);
-    } else {
-        update_options(iface, &tunnel->options);
-    }
+    update_options(iface, tunnel);
     update_other_config(iface, tunnel->is_vtep);
-    update_external_ids(port, tunnel->id);
+    if (!present->tunnel_port->id.local_ip) {
+        update_id(present->port, tunnel);
+    }
 }
 
 static void
@@ -474,19 +593,16 @@ run_tunnel(struct pass *pass, const struct sbrec_chassis *chassis,
     struct tunnel tunnel = {
         .chassis = chassis, .remote = remote, .local_ip = local_ip,
     };
-    const struct vswrec_port *port;
-    bool is_new;
+    struct present *present = find_present(pass, remote->ip, local_ip);
 
     tunnel_init(pass, &tunnel);
-    port = shash_find_and_delete(&pass->ports, tunnel.id);
-    is_new = !port;
-    if (is_new) {
-        port = create_port(pass, &tunnel);
+    if (present) {
+        update_port(present, &tunnel);
+        hmap_remove(&pass->present, &present->node);
+        free(present);
+    } else {
+        create_port(pass, &tunnel);
     }
-    if (port) {
-        update_port(port, &tunnel, is_new);
-    }
-    tunnel_destroy(&tunnel);
 }
 
 /* Which tunnels there should be. */
@@ -589,7 +705,7 @@ check_remote_ip(const struct pass *pass, const struct sbrec_chassis *chassis,
 {
     char *name, *ip;
 
-    if (family_of(encap->ip) != FAMILY_NONE) {
+    if (ip_family(encap->ip) != IP_FAMILY_NONE) {
         return true;
     }
     name = quote(chassis->name);
@@ -609,12 +725,12 @@ run_remote(struct pass *pass, const struct sbrec_chassis *chassis,
            const struct sbrec_encap *remote)
 {
     const struct local_config *config = pass->ctx->config;
+    enum ip_family family = ip_family(remote->ip);
 
     for (size_t i = 0; i < config->n_encaps; i++) {
         const struct local_encap *local = &config->encaps[i];
 
-        if (!strcmp(local->type, remote->type)
-            && family_of(local->ip) == family_of(remote->ip)) {
+        if (local->family == family && !strcmp(local->type, remote->type)) {
             run_tunnel(pass, chassis, remote, local->ip);
         }
     }
@@ -658,10 +774,11 @@ run_chassis(struct pass *pass, const struct sbrec_chassis *chassis)
 static void
 remove_rest(struct pass *pass)
 {
-    struct shash_node *node;
+    struct present *present;
 
-    SHASH_FOR_EACH (node, &pass->ports) {
-        remove_port(pass->ctx, node->data);
+    HMAP_FOR_EACH_POP (present, node, &pass->present) {
+        remove_port(pass->ctx, present->port);
+        free(present);
     }
 }
 
@@ -674,7 +791,7 @@ run_name(struct encaps *encaps, const struct encaps_ctx *ctx,
     struct pass pass = {
         .encaps = encaps,
         .ctx = ctx,
-        .ports = SHASH_INITIALIZER(&pass.ports),
+        .present = HMAP_INITIALIZER(&pass.present),
     };
 
     collect_ports(&pass, name);
@@ -682,7 +799,7 @@ run_name(struct encaps *encaps, const struct encaps_ctx *ctx,
         run_chassis(&pass, chassis);
     }
     remove_rest(&pass);
-    shash_destroy(&pass.ports);
+    hmap_destroy(&pass.present);
 }
 
 /* Encryption needs a name that a certificate can be held to on our side,
@@ -711,7 +828,7 @@ run_all_names(struct encaps *encaps, const struct encaps_ctx *ctx)
     const char *name;
 
     HMAP_FOR_EACH (p, by_chassis, &encaps->ports.by_chassis) {
-        sset_add(&encaps->changed, p->chassis);
+        sset_add(&encaps->changed, p->id.chassis);
     }
     SBREC_CHASSIS_FOR_EACH (chassis, ctx->sb) {
         encaps->troubles.about = chassis->name;
@@ -745,6 +862,16 @@ run_changed(struct encaps *encaps, const struct encaps_ctx *ctx)
     }
 }
 
+/* Frees the memory, too: to clear what once was large takes time. */
+static void
+forget_changed(struct encaps *encaps)
+{
+    if (!sset_is_empty(&encaps->changed)) {
+        sset_destroy(&encaps->changed);
+        sset_init(&encaps->changed);
+    }
+}
+
 /* Makes the tunnels of the bridge be those to all other chassis.  Returns
  * false if it cannot know, because the southbound database is empty. */
 bool
@@ -765,7 +892,7 @@ encaps_run(struct encaps *encaps, const struct encaps_ctx *ctx)
         run_changed(encaps, ctx);
     }
     encaps->all_changed = false;
-    sset_clear(&encaps->changed);
+    forget_changed(encaps);
     return true;
 }
 
@@ -842,12 +969,24 @@ track_config(struct encaps *encaps, struct ovsdb_idl *local)
     }
 }
 
-/* Forgets what would be in the way of a name that became free. */
 static void
 forget_names(struct encaps *encaps)
 {
     simap_clear(&encaps->counters);
+    simap_clear(&encaps->names);
     encaps->names_known = false;
+}
+
+/* Follows a row that has 'name'. */
+static void
+track_name(struct encaps *encaps, const char *name, bool is_new,
+           bool is_deleted)
+{
+    if (is_new && !is_deleted) {
+        add_name(encaps, name);
+    } else if (is_deleted && !is_new) {
+        remove_name(encaps, name);
+    }
 }
 
 static void
@@ -856,15 +995,16 @@ track_names(struct encaps *encaps, struct ovsdb_idl *local)
     const struct vswrec_interface *iface;
     const struct vswrec_port *port;
 
+    if (!encaps->names_known) {
+        return;
+    }
     VSWREC_PORT_FOR_EACH_TRACKED (port, local) {
-        if (vswrec_port_is_new(port)) {
-            sset_add(&encaps->names, port->name);
-        }
+        track_name(encaps, port->name, vswrec_port_is_new(port),
+                   vswrec_port_is_deleted(port));
     }
     VSWREC_INTERFACE_FOR_EACH_TRACKED (iface, local) {
-        if (vswrec_interface_is_new(iface)) {
-            sset_add(&encaps->names, iface->name);
-        }
+        track_name(encaps, iface->name, vswrec_interface_is_new(iface),
+                   vswrec_interface_is_deleted(iface));
     }
 }
 
@@ -876,12 +1016,9 @@ encaps_track(struct encaps *encaps, const struct encaps_ctx *ctx)
     track_chassis(encaps, ctx->sb);
     track_encaps(encaps, ctx);
     track_config(encaps, ctx->local);
-    if (tunnel_ports_run(&encaps->ports, ctx->local, ctx->br_int,
-                         &encaps->changed)) {
-        forget_names(encaps);
-    } else {
-        track_names(encaps, ctx->local);
-    }
+    tunnel_ports_run(&encaps->ports, ctx->local, ctx->br_int,
+                     &encaps->changed);
+    track_names(encaps, ctx->local);
 }
 
 /* Makes the next pass look at everything. */
@@ -893,18 +1030,19 @@ encaps_invalidate(struct encaps *encaps)
     forget_names(encaps);
 }
 
-/* Removes all tunnels from 'br_int' in the transaction that is open.  Returns
- * true if there are none. */
+/* Removes all tunnels from 'br_int' in the transaction that is open on 'local'.
+ * Returns true if there are none. */
 bool
-encaps_remove(const struct vswrec_bridge *br_int)
+encaps_remove(struct ovsdb_idl *local, const struct vswrec_bridge *br_int)
 {
     bool none = true;
 
     for (size_t i = 0; i < br_int->n_ports; i++) {
-        const struct vswrec_port *port = br_int->ports[i];
+        const struct vswrec_port *port
+            = vswrec_port_get_for_uuid(local, &br_int->ports[i]);
 
-        if (smap_get(&port->external_ids, TUNNEL_KEY)) {
-            vswrec_bridge_update_ports_delvalue(br_int, port);
+        if (port && smap_get(&port->external_ids, TUNNEL_KEY)) {
+            vswrec_bridge_update_ports_delvalue(br_int, port->header_.uuid);
             none = false;
         }
     }

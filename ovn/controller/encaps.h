@@ -47,8 +47,9 @@ struct encaps {
     bool ipsec;
     struct smap ipsec_options;
 
-    /* Names that are taken, of ports and interfaces... */
-    struct sset names;
+    /* From each name of ports and interfaces to the number of rows that have
+     * it... */
+    struct simap names;
     bool names_known;               /* ...or to be collected before use. */
 
     /* From the beginning of a port name to the first counter that may be
@@ -73,6 +74,6 @@ void encaps_destroy(struct encaps *);
 void encaps_track(struct encaps *, const struct encaps_ctx *);
 void encaps_invalidate(struct encaps *);
 bool encaps_run(struct encaps *, const struct encaps_ctx *);
-bool encaps_remove(const struct vswrec_bridge *);
+bool encaps_remove(struct ovsdb_idl *local, const struct vswrec_bridge *);
 
 #endif /* encaps.h */

@@ -32,6 +32,22 @@ tunnel_type_rank(const char *type)
     return 0;
 }
 
+/* Returns IP_FAMILY_NONE if 'ip' is not the address of a host. */
+enum ip_family
+ip_family(const char *ip)
+{
+    struct in6_addr ip6;
+    ovs_be32 ip4;
+
+    if (ip_parse(ip, &ip4)) {
+        return (!ip4 || ip_is_multicast(ip4) || ip4 == OVS_BE32_MAX
+                ? IP_FAMILY_NONE : IP_FAMILY_IPV4);
+    }
+    return (ipv6_parse(ip, &ip6) && ipv6_addr_is_set(&ip6)
+            && !ipv6_addr_is_multicast(&ip6)
+            ? IP_FAMILY_IPV6 : IP_FAMILY_NONE);
+}
+
 /* The row and what local_config_read() found out so far. */
 struct reader {
     const struct smap *ids;
@@ -169,7 +185,8 @@ add_encap(struct local_config *config, const char *type, const char *ip,
     config->encaps = xrealloc(config->encaps, (config->n_encaps + 1)
                                               * sizeof *config->encaps);
     config->encaps[config->n_encaps++] = (struct local_encap) {
-        .type = type, .ip = xstrdup(ip), .is_default = is_default,
+        .type = type, .ip = xstrdup(ip), .family = ip_family(ip),
+        .is_default = is_default,
     };
 }
 

@@ -14,10 +14,14 @@
 
 struct vswrec_open_vswitch;
 
+/* What an address is, if it can be that of a host. */
+enum ip_family { IP_FAMILY_NONE, IP_FAMILY_IPV4, IP_FAMILY_IPV6 };
+
 /* An address where this chassis takes tunnels of one type. */
 struct local_encap {
     const char *type;           /* Static: "geneve", "stt", "vxlan". */
     char *ip;
+    enum ip_family family;      /* Of 'ip'. */
     bool is_default;
 };
 
@@ -42,6 +46,7 @@ struct local_config {
 
 /* How good a tunnel type is, from 1; 0 if it is none of OVN's. */
 int tunnel_type_rank(const char *type);
+enum ip_family ip_family(const char *ip);
 
 void local_config_read(struct local_config *,
                        const struct vswrec_open_vswitch *,

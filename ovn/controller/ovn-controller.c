@@ -304,7 +304,7 @@ forget_old_bridge(struct controller *c, const struct pass *pass)
     if (c->bridge && strcmp(c->bridge, pass->config.bridge)) {
         const struct vswrec_bridge *old = br_int_find(pass->ovs, c->bridge);
 
-        if (old && !encaps_remove(old)) {
+        if (old && !encaps_remove(c->local.loop.idl, old)) {
             return;
         }
     }
@@ -415,12 +415,13 @@ controller_work(struct controller *c, struct pass *pass)
 
 /* Removes our tunnels.  Returns true if there are none. */
 static bool
-clean_local(const struct pass *pass)
+clean_local(const struct controller *c, const struct pass *pass)
 {
     const struct vswrec_bridge *br_int
         = br_int_find(pass->ovs, pass->config.bridge);
 
-    return !br_int || (pass->local_txn && encaps_remove(br_int));
+    return (!br_int || (pass->local_txn
+                        && encaps_remove(c->local.loop.idl, br_int)));
 }
 
 /* Removes our rows from the southbound database.  Returns true if there are
@@ -438,7 +439,7 @@ clean_southbound(struct controller *c, const struct pass *pass)
 static void
 controller_clean_up(struct controller *c, const struct pass *pass)
 {
-    bool local_clean = clean_local(pass);
+    bool local_clean = clean_local(c, pass);
     bool southbound_clean = clean_southbound(c, pass);
 
     if (local_clean && southbound_clean) {

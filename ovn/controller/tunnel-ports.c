@@ -7,11 +7,12 @@
 
 #include "ovn/controller/tunnel-ports.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "hash.h"
 #include "ovn/controller/ovn-vswitch-idl.h"
-#include "ovn/controller/tunnel-id.h"
+#include "ovsdb-data.h"
 #include "smap.h"
 #include "util.h"
 
@@ -63,64 +64,48 @@ find_by_interface(const struct tunnel_ports *ports, const struct uuid *uuid)
     return NULL;
 }
 
-/* Returns the name of the chassis at the other end of 'row', which the caller
- * must free; as in "struct tunnel_port". */
-static char *
-chassis_of(const struct vswrec_port *row)
-{
-    const char *s = smap_get(&row->external_ids, TUNNEL_KEY);
-    struct tunnel_id id;
-    char *chassis;
-
-    if (!s) {
-        return NULL;
-    }
-    if (!tunnel_id_parse(s, &id)) {
-        return xstrdup("");
-    }
-    chassis = xstrdup(id.chassis);
-    tunnel_id_destroy(&id);
-    return chassis;
-}
-
-/* Takes 'p' out of all but 'by_port', and tells of its chassis. */
+/* Adds the port 'row', unless it is no tunnel, and tells of its chassis. */
 static void
-unlink_port(struct tunnel_ports *ports, struct tunnel_port *p,
-            struct sset *changed)
+add_port(struct tunnel_ports *ports, const struct vswrec_port *row,
+         struct sset *changed)
 {
-    hmap_remove(&ports->by_interface, &p->by_interface);
-    if (p->chassis) {
-        if (changed) {
-            sset_add(changed, p->chassis);
-        }
-        hmap_remove(&ports->by_chassis, &p->by_chassis);
-        free(p->chassis);
-    }
-}
+    const char *id = smap_get(&row->external_ids, TUNNEL_KEY);
+    struct tunnel_port *p;
 
-/* Makes 'p' say what 'row' says. */
-static void
-link_port(struct tunnel_ports *ports, struct tunnel_port *p,
-          const struct vswrec_port *row, struct sset *changed)
-{
-    p->chassis = chassis_of(row);
+    if (!id) {
+        return;
+    }
+    p = xmalloc(sizeof *p);
+    p->port = row->header_.uuid;
     p->interface = (row->n_interfaces ? row->interfaces[0]->header_.uuid
                     : UUID_ZERO);
+    if (!tunnel_id_parse(id, &p->id)) {
+        p->id = (struct tunnel_id) { .chassis = xstrdup("") };
+    }
+    sset_add(changed, p->id.chassis);
+    hmap_insert(&ports->by_port, &p->by_port, uuid_hash(&p->port));
     hmap_insert(&ports->by_interface, &p->by_interface,
                 uuid_hash(&p->interface));
-    if (p->chassis) {
-        sset_add(changed, p->chassis);
-        hmap_insert(&ports->by_chassis, &p->by_chassis,
-                    hash_string(p->chassis, 0));
-    }
+    hmap_insert(&ports->by_chassis, &p->by_chassis,
+                hash_string(p->id.chassis, 0));
 }
 
+/* Removes 'p', which may be null, and tells of its chassis unless 'changed' is
+ * null. */
 static void
 remove_port(struct tunnel_ports *ports, struct tunnel_port *p,
             struct sset *changed)
 {
-    unlink_port(ports, p, changed);
+    if (!p) {
+        return;
+    }
+    if (changed) {
+        sset_add(changed, p->id.chassis);
+    }
     hmap_remove(&ports->by_port, &p->by_port);
+    hmap_remove(&ports->by_interface, &p->by_interface);
+    hmap_remove(&ports->by_chassis, &p->by_chassis);
+    tunnel_id_destroy(&p->id);
     free(p);
 }
 
@@ -134,120 +119,148 @@ tunnel_ports_clear(struct tunnel_ports *ports)
         remove_port(ports, p, NULL);
     }
     ports->bridge = UUID_ZERO;
+    free(ports->members);
+    ports->members = NULL;
+    ports->n_members = 0;
+}
+
+/* Members. */
+
+static int
+compare_uuids(const void *a, const void *b)
+{
+    return uuid_compare_3way(a, b);
+}
+
+static bool
+is_member(const struct tunnel_ports *ports, const struct uuid *uuid)
+{
+    return ports->n_members && bsearch(uuid, ports->members, ports->n_members,
+                                       sizeof *uuid, compare_uuids);
 }
 
 static void
-add_or_mark(struct tunnel_ports *ports, const struct vswrec_port *row,
-            struct sset *changed)
+add_member(struct tunnel_ports *ports, struct ovsdb_idl *local,
+           const struct uuid *uuid, struct sset *changed)
 {
-    struct tunnel_port *p = find_by_port(ports, &row->header_.uuid);
+    const struct vswrec_port *row = vswrec_port_get_for_uuid(local, uuid);
 
-    if (!p) {
-        p = xzalloc(sizeof *p);
-        p->port = row->header_.uuid;
-        hmap_insert(&ports->by_port, &p->by_port, uuid_hash(&p->port));
-        link_port(ports, p, row, changed);
+    if (row && !find_by_port(ports, uuid)) {
+        add_port(ports, row, changed);
     }
-    p->seen = true;
 }
 
-/* Compares the set of ports. */
 static void
-run_bridge(struct tunnel_ports *ports, const struct vswrec_bridge *bridge,
-           struct sset *changed)
+remember_members(struct tunnel_ports *ports, const struct ovsdb_datum *datum)
 {
-    struct tunnel_port *p;
-
-    HMAP_FOR_EACH (p, by_port, &ports->by_port) {
-        p->seen = false;
-    }
-    for (size_t i = 0; i < bridge->n_ports; i++) {
-        add_or_mark(ports, bridge->ports[i], changed);
-    }
-    HMAP_FOR_EACH_SAFE (p, by_port, &ports->by_port) {
-        if (!p->seen) {
-            remove_port(ports, p, changed);
-        }
+    free(ports->members);
+    ports->n_members = datum->n;
+    ports->members = xmalloc(datum->n * sizeof *ports->members);
+    for (size_t i = 0; i < datum->n; i++) {
+        ports->members[i] = datum->keys[i].uuid;
     }
 }
 
-/* Returns true if a Port was deleted, from this bridge or another. */
-static bool
-run_ports(struct tunnel_ports *ports, struct ovsdb_idl *local,
-          struct sset *changed)
+/* Finds out which ports came to 'bridge' and which left it, which they can
+ * without a change of the port itself.  Both lists are sorted. */
+static void
+run_members(struct tunnel_ports *ports, struct ovsdb_idl *local,
+            const struct vswrec_bridge *bridge, struct sset *changed)
 {
-    const struct vswrec_port *row;
-    bool any_deleted = false;
+    const struct ovsdb_datum *datum
+        = vswrec_bridge_get_ports(bridge, OVSDB_TYPE_UUID);
+    const struct uuid *old = ports->members;
+    const struct uuid *end = old + ports->n_members;
 
-    VSWREC_PORT_FOR_EACH_TRACKED (row, local) {
-        struct tunnel_port *p = find_by_port(ports, &row->header_.uuid);
+    for (size_t i = 0; i < datum->n || old < end; ) {
+        const struct uuid *new = i < datum->n ? &datum->keys[i].uuid : NULL;
+        int cmp = (!new ? -1 : old == end ? 1
+                   : uuid_equals(old, new) ? 0 : uuid_compare_3way(old, new));
 
-        if (vswrec_port_is_deleted(row)) {
-            any_deleted = true;
-        } else if (p) {
-            unlink_port(ports, p, changed);
-            link_port(ports, p, row, changed);
+        if (cmp < 0) {
+            remove_port(ports, find_by_port(ports, old), changed);
+        } else if (cmp > 0) {
+            add_member(ports, local, new, changed);
         }
+        old += cmp <= 0;
+        i += cmp >= 0;
     }
-    return any_deleted;
+    remember_members(ports, datum);
 }
 
-/* Returns true if an Interface was deleted. */
-static bool
-run_interfaces(struct tunnel_ports *ports, struct ovsdb_idl *local,
-               struct sset *changed)
-{
-    const struct vswrec_interface *row;
-    bool any_deleted = false;
-
-    VSWREC_INTERFACE_FOR_EACH_TRACKED (row, local) {
-        struct tunnel_port *p = find_by_interface(ports, &row->header_.uuid);
-
-        if (vswrec_interface_is_deleted(row)) {
-            any_deleted = true;
-        }
-        if (p && p->chassis) {
-            sset_add(changed, p->chassis);
-        }
-    }
-    return any_deleted;
-}
+/* Takes in what changed. */
 
 static bool
-bridge_changed(struct ovsdb_idl *local, const struct vswrec_bridge *bridge)
+members_changed(struct ovsdb_idl *local, const struct vswrec_bridge *bridge)
 {
     const struct vswrec_bridge *row;
 
     VSWREC_BRIDGE_FOR_EACH_TRACKED (row, local) {
         if (row == bridge) {
-            return true;
+            return vswrec_bridge_is_updated(row, VSWREC_BRIDGE_COL_PORTS);
         }
     }
     return false;
 }
 
+/* A port is tracked for a change of its interface, too. */
+static bool
+port_changed(const struct vswrec_port *row)
+{
+    return (vswrec_port_is_new(row)
+            || vswrec_port_is_updated(row, VSWREC_PORT_COL_INTERFACES)
+            || vswrec_port_is_updated(row, VSWREC_PORT_COL_EXTERNAL_IDS));
+}
+
+static void
+run_ports(struct tunnel_ports *ports, struct ovsdb_idl *local,
+          struct sset *changed)
+{
+    const struct vswrec_port *row;
+
+    VSWREC_PORT_FOR_EACH_TRACKED (row, local) {
+        const struct uuid *uuid = &row->header_.uuid;
+
+        if (!vswrec_port_is_deleted(row) && port_changed(row)) {
+            remove_port(ports, find_by_port(ports, uuid), changed);
+            if (is_member(ports, uuid)) {
+                add_port(ports, row, changed);
+            }
+        }
+    }
+}
+
+static void
+run_interfaces(struct tunnel_ports *ports, struct ovsdb_idl *local,
+               struct sset *changed)
+{
+    const struct vswrec_interface *row;
+
+    VSWREC_INTERFACE_FOR_EACH_TRACKED (row, local) {
+        struct tunnel_port *p = find_by_interface(ports, &row->header_.uuid);
+
+        if (p) {
+            sset_add(changed, p->id.chassis);
+        }
+    }
+}
+
 /* Takes in the tracked changes of 'local', to be called before they are
  * cleared; if it was not, tunnel_ports_clear() comes first.  Adds to 'changed'
- * the chassis whose tunnels on 'bridge' changed.  Returns true if the name of
- * a port or interface, anywhere, may have become free. */
-bool
+ * the chassis whose tunnels on 'bridge' changed. */
+void
 tunnel_ports_run(struct tunnel_ports *ports, struct ovsdb_idl *local,
                  const struct vswrec_bridge *bridge, struct sset *changed)
 {
-    bool names_freed;
-
     if (!uuid_equals(&ports->bridge, &bridge->header_.uuid)) {
         tunnel_ports_clear(ports);
         ports->bridge = bridge->header_.uuid;
-        run_bridge(ports, bridge, changed);
-        return true;
+        run_members(ports, local, bridge, changed);
+        return;
     }
-    names_freed = run_ports(ports, local, changed);
-    if (run_interfaces(ports, local, changed)) {
-        names_freed = true;
+    if (members_changed(local, bridge)) {
+        run_members(ports, local, bridge, changed);
     }
-    if (bridge_changed(local, bridge)) {
-        run_bridge(ports, bridge, changed);
-    }
-    return names_freed;
+    run_ports(ports, local, changed);
+    run_interfaces(ports, local, changed);
 }
