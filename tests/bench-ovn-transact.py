@@ -42,10 +42,18 @@ class Server:
                 self.text = self.text[end:].lstrip()
                 return message
             except json.JSONDecodeError:
-                data = self.socket.recv(1 << 20)
-                if not data:
-                    raise EOFError("the server hung up") from None
-                self.text += data.decode()
+                self.text += self.read_some()
+
+    def read_some(self):
+        """Returns text that may end a message: to parse half of a long one
+        would take time from the programs that are measured."""
+        text = ""
+        while not text.endswith("}"):
+            data = self.socket.recv(1 << 20)
+            if not data:
+                raise EOFError("the server hung up")
+            text += data.decode()
+        return text
 
     def transact(self, params):
         """Commits a transaction, and returns its results."""
@@ -59,24 +67,36 @@ class Server:
 
 def follow(server):
     """Yields the changes of Interface:options, all of them at first."""
-    server.send("monitor", ["Open_vSwitch", None,
-                            {"Interface": {"columns": ["options"]}}])
+    server.send("monitor_cond", ["Open_vSwitch", None,
+                                 {"Interface": [{"columns": ["options"]}]}])
     yield server.receive()["result"]
     while True:
         message = server.receive()
-        if message.get("method") == "update":
+        if message.get("method") == "update2":
             yield message["params"][1]
 
 
-def count_having(having, updates, key):
-    """Brings 'having', the rows that have 'key', up to date."""
-    for uuid, row in updates.get("Interface", {}).items():
-        new = row.get("new")
-        if new and any(name == key for name, _ in new["options"][1]):
-            having.add(uuid)
+def apply_difference(options, difference):
+    """Changes a row's 'options' as the server says."""
+    for name, value in difference:
+        if options.get(name) == value:
+            del options[name]
         else:
-            having.discard(uuid)
-    return len(having)
+            options[name] = value
+
+
+def count_having(rows, updates, key):
+    """Brings 'rows', the options of each row, up to date; returns how many
+    have 'key'."""
+    for uuid, change in updates.get("Interface", {}).items():
+        row = change.get("initial", change.get("insert"))
+        if row is not None:
+            rows[uuid] = dict(row.get("options", ("map", ()))[1])
+        elif "modify" in change:
+            apply_difference(rows[uuid], change["modify"]["options"][1])
+        else:
+            del rows[uuid]
+    return sum(key in options for options in rows.values())
 
 
 def measure(local, remote, key, count):
@@ -84,11 +104,11 @@ def measure(local, remote, key, count):
     have 'key', and returns the time in ms."""
     request = json.load(sys.stdin)
     changes = follow(local)
-    having = set()
-    count_having(having, next(changes), key)
+    rows = {}
+    count_having(rows, next(changes), key)
     begin = time.monotonic()
     remote.transact(request)
-    while count_having(having, next(changes), key) != count:
+    while count_having(rows, next(changes), key) != count:
         pass
     return (time.monotonic() - begin) * 1000
 
