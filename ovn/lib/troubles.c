@@ -19,7 +19,6 @@ VLOG_DEFINE_THIS_MODULE(troubles);
 #define REPEAT_MS (60 * 1000)
 
 struct trouble {
-    char *about;                /* Empty: nothing in particular. */
     char *text;
     enum vlog_level level;
     long long int repeat_at;    /* In terms of time_msec(). */
@@ -34,38 +33,56 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
 static void
 trouble_free(struct trouble *trouble)
 {
-    free(trouble->about);
     free(trouble->text);
     free(trouble);
 }
 
-/* Makes 't' an empty set, which "troubles" will list.  'shash_find' and
- * others may be used on 't->by_subject' to look at it. */
+/* Makes 't' an empty set, which "troubles" will list. */
 void
 troubles_init(struct troubles *t)
 {
     t->about = NULL;
-    shash_init(&t->by_subject);
+    shash_init(&t->general);
+    shash_init(&t->by_about);
     ovs_list_push_back(&all_troubles, &t->node);
+}
+
+static void
+destroy_group(struct shash *by_subject)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, by_subject) {
+        trouble_free(node->data);
+    }
+    shash_destroy(by_subject);
 }
 
 /* Frees what 't' contains, without a word in the log. */
 void
 troubles_destroy(struct troubles *t)
 {
-    struct shash_node *node;
+    struct shash_node *group;
 
-    SHASH_FOR_EACH (node, &t->by_subject) {
-        trouble_free(node->data);
+    SHASH_FOR_EACH (group, &t->by_about) {
+        destroy_group(group->data);
+        free(group->data);
     }
-    shash_destroy(&t->by_subject);
+    shash_destroy(&t->by_about);
+    destroy_group(&t->general);
     ovs_list_remove(&t->node);
 }
 
-static bool
-is_about(const struct trouble *trouble, const char *about)
+static void
+begin_group(const struct shash *by_subject)
 {
-    return !about || !strcmp(trouble->about, about);
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, by_subject) {
+        struct trouble *trouble = node->data;
+
+        trouble->seen = false;
+    }
 }
 
 /* Begins a look at 'about' alone, which must stay until
@@ -73,15 +90,11 @@ is_about(const struct trouble *trouble, const char *about)
 void
 troubles_begin_about(struct troubles *t, const char *about)
 {
-    struct shash_node *node;
+    const struct shash *by_subject = shash_find_data(&t->by_about, about);
 
     t->about = about;
-    SHASH_FOR_EACH (node, &t->by_subject) {
-        struct trouble *trouble = node->data;
-
-        if (is_about(trouble, about)) {
-            trouble->seen = false;
-        }
+    if (by_subject) {
+        begin_group(by_subject);
     }
 }
 
@@ -89,7 +102,13 @@ troubles_begin_about(struct troubles *t, const char *about)
 void
 troubles_begin(struct troubles *t)
 {
-    troubles_begin_about(t, NULL);
+    struct shash_node *group;
+
+    t->about = NULL;
+    begin_group(&t->general);
+    SHASH_FOR_EACH (group, &t->by_about) {
+        begin_group(group->data);
+    }
 }
 
 static void
@@ -102,6 +121,38 @@ make_printable(char *text)
     }
 }
 
+/* Returns the troubles with what is being looked at, by subject. */
+static struct shash *
+get_group(struct troubles *t)
+{
+    struct shash *by_subject;
+
+    if (!t->about) {
+        return &t->general;
+    }
+    by_subject = shash_find_data(&t->by_about, t->about);
+    if (!by_subject) {
+        by_subject = xmalloc(sizeof *by_subject);
+        shash_init(by_subject);
+        shash_add(&t->by_about, t->about, by_subject);
+    }
+    return by_subject;
+}
+
+/* Returns the trouble of 'subject', new or not. */
+static struct trouble *
+get_trouble(struct troubles *t, const char *subject)
+{
+    struct shash *by_subject = get_group(t);
+    struct trouble *trouble = shash_find_data(by_subject, subject);
+
+    if (!trouble) {
+        trouble = xzalloc(sizeof *trouble);
+        shash_add(by_subject, subject, trouble);
+    }
+    return trouble;
+}
+
 /* Says that this pass found 'subject' at fault, in the words of 'format',
  * which name what is wrong, where, and what to do.  The last of several
  * faults of one subject stays. */
@@ -109,9 +160,7 @@ void
 troubles_add(struct troubles *t, enum vlog_level level, const char *subject,
              const char *format, ...)
 {
-    const char *about = t->about ? t->about : "";
-    char *key = xasprintf("%s\n%s", about, subject);
-    struct trouble *trouble = shash_find_data(&t->by_subject, key);
+    struct trouble *trouble = get_trouble(t, subject);
     va_list args;
     char *text;
 
@@ -120,12 +169,6 @@ troubles_add(struct troubles *t, enum vlog_level level, const char *subject,
     va_end(args);
     make_printable(text);
 
-    if (!trouble) {
-        trouble = xzalloc(sizeof *trouble);
-        trouble->about = xstrdup(about);
-        shash_add(&t->by_subject, key, trouble);
-    }
-    free(key);
     trouble->seen = true;
     trouble->level = level;
     if (!trouble->text || strcmp(text, trouble->text)) {
@@ -139,20 +182,43 @@ troubles_add(struct troubles *t, enum vlog_level level, const char *subject,
     }
 }
 
+static void
+end_group(struct shash *by_subject)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH_SAFE (node, by_subject) {
+        struct trouble *trouble = node->data;
+
+        if (!trouble->seen) {
+            VLOG_INFO_RL(&rl, "mended: %s", trouble->text);
+            trouble_free(trouble);
+            shash_delete(by_subject, node);
+        }
+    }
+}
+
+static void
+end_about(struct troubles *t, struct shash_node *group)
+{
+    struct shash *by_subject = group->data;
+
+    end_group(by_subject);
+    if (shash_is_empty(by_subject)) {
+        shash_destroy(by_subject);
+        free(by_subject);
+        shash_delete(&t->by_about, group);
+    }
+}
+
 /* Ends a look: what it did not find any more is over. */
 void
 troubles_end_about(struct troubles *t)
 {
-    struct shash_node *node;
+    struct shash_node *group = shash_find(&t->by_about, t->about);
 
-    SHASH_FOR_EACH_SAFE (node, &t->by_subject) {
-        struct trouble *trouble = node->data;
-
-        if (!trouble->seen && is_about(trouble, t->about)) {
-            VLOG_INFO_RL(&rl, "mended: %s", trouble->text);
-            trouble_free(trouble);
-            shash_delete(&t->by_subject, node);
-        }
+    if (group) {
+        end_about(t, group);
     }
     t->about = NULL;
 }
@@ -161,8 +227,27 @@ troubles_end_about(struct troubles *t)
 void
 troubles_end(struct troubles *t)
 {
+    struct shash_node *group;
+
+    end_group(&t->general);
+    SHASH_FOR_EACH_SAFE (group, &t->by_about) {
+        end_about(t, group);
+    }
     t->about = NULL;
-    troubles_end_about(t);
+}
+
+static void
+format_group(struct ds *reply, const struct shash *by_subject)
+{
+    const struct shash_node **nodes = shash_sort(by_subject);
+
+    for (size_t i = 0; i < shash_count(by_subject); i++) {
+        const struct trouble *trouble = nodes[i]->data;
+
+        ds_put_format(reply, "%s: %s\n", vlog_get_level_name(trouble->level),
+                      trouble->text);
+    }
+    free(nodes);
 }
 
 static void
@@ -173,14 +258,13 @@ troubles_unixctl(struct unixctl_conn *conn, int argc OVS_UNUSED,
     struct troubles *t;
 
     LIST_FOR_EACH (t, node, &all_troubles) {
-        const struct shash_node **nodes = shash_sort(&t->by_subject);
+        const struct shash_node **groups = shash_sort(&t->by_about);
 
-        for (size_t i = 0; i < shash_count(&t->by_subject); i++) {
-            const struct trouble *trouble = nodes[i]->data;
-            ds_put_format(&reply, "%s: %s\n",
-                          vlog_get_level_name(trouble->level), trouble->text);
+        format_group(&reply, &t->general);
+        for (size_t i = 0; i < shash_count(&t->by_about); i++) {
+            format_group(&reply, groups[i]->data);
         }
-        free(nodes);
+        free(groups);
     }
     unixctl_command_reply(conn, ds_cstr(&reply));
     ds_destroy(&reply);

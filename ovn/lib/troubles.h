@@ -18,7 +18,8 @@
  *
  * A pass that looks only at some of the things that can be at fault has
  * troubles_begin_about() and troubles_end_about() for each of these; one that
- * looks at all of them sets 'about' to each in turn.
+ * looks at all of them sets 'about' to each in turn.  A look costs what is
+ * wrong with that one thing.
  *
  * What lasts is logged again once a minute at most, when a pass sees it.  The
  * unixctl command "troubles" lists all that there is at the moment.
@@ -33,7 +34,9 @@
 struct troubles {
     const char *about;          /* What is being looked at, or null. */
     struct ovs_list node;       /* In the list that "troubles" shows. */
-    struct shash by_subject;    /* Contains "struct trouble"s. */
+    struct shash general;       /* From subjects to "struct trouble"s. */
+    struct shash by_about;      /* The same of each thing looked at: contains
+                                 * "struct shash"es. */
 };
 
 void troubles_init(struct troubles *);
