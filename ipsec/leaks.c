@@ -11,10 +11,12 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "packets.h"
 #include "util.h"
@@ -24,16 +26,23 @@
 #include "route-source.h"
 #include "xfrm.h"
 
+/* How often, in ms, the switches of interfaces are looked at when the process
+ * is busy. */
+#define LOOK_INTERVAL 1000
+
 struct leaks {
     const struct guard *guard;
     unsigned int seqno;         /* Of its bypasses, at the last
                                  * leaks_run(). */
+    long long int next_look;    /* ms; at the switches. */
+    bool look_due;              /* It would have been before that. */
     struct shash interfaces;    /* Contains "struct leaky_interface"s. */
 };
 
 /* An interface by which a peer is reached. */
 struct leaky_interface {
     int family;
+    unsigned int ifindex;
     char name[IF_NAMESIZE];
     char *reason;               /* What is wrong with it, or null. */
 };
@@ -154,21 +163,21 @@ find_interface(struct leaks *leaks, int family, const struct in6_addr *remote)
     unsigned int ifindex;
     char *key;
 
-    if (route_source_lookup_interface(remote, &ifindex)
-        || !if_indextoname(ifindex, name)) {
+    if (route_source_lookup_interface(remote, &ifindex)) {
         return NULL;
     }
-    key = xasprintf("%d %s", family, name);
+    key = xasprintf("%d %u", family, ifindex);
     interface = shash_find_data(&leaks->interfaces, key);
-    if (!interface) {
+    if (!interface && if_indextoname(ifindex, name)) {
         interface = xzalloc(sizeof *interface);
         interface->family = family;
+        interface->ifindex = ifindex;
         ovs_strlcpy(interface->name, name, sizeof interface->name);
         interface->reason = find_switch(family, name);
         shash_add(&leaks->interfaces, key, interface);
     }
     free(key);
-    return interface->reason;
+    return interface ? interface->reason : NULL;
 }
 
 /* Returns why packets of 's' between 'local' and 'remote' can be in clear on
@@ -193,26 +202,46 @@ interfaces_changed(const struct leaks *leaks)
     SHASH_FOR_EACH (node, &leaks->interfaces) {
         const struct leaky_interface *interface = node->data;
         char *reason = find_switch(interface->family, interface->name);
+        char name[IF_NAMESIZE];
 
-        changed |= !nullable_string_is_equal(reason, interface->reason);
+        changed |= (!nullable_string_is_equal(reason, interface->reason)
+                    || !if_indextoname(interface->ifindex, name)
+                    || strcmp(name, interface->name));
         free(reason);
     }
     return changed;
 }
 
-/* Returns true if leaks_find() may have other answers now.  Its cost does not
- * grow with the number of tunnels, but with that of interfaces that they use.
- * The kernel tells nobody when somebody turns one of these switches, so call
- * this whenever something else has woken the process. */
+/* Returns true if leaks_find() may have other answers at 'now', in ms.  Its
+ * cost does not grow with the number of tunnels, but with that of interfaces
+ * that they use.  The kernel tells nobody when somebody turns one of these
+ * switches, so call this whenever something else has woken the process. */
 bool
-leaks_run(struct leaks *leaks)
+leaks_run(struct leaks *leaks, long long int now)
 {
     unsigned int seqno = guard_get_bypasses(leaks->guard)->seqno;
 
-    if (seqno == leaks->seqno && !interfaces_changed(leaks)) {
-        return false;
+    leaks->look_due = now < leaks->next_look;
+    if (seqno == leaks->seqno) {
+        if (leaks->look_due) {
+            return false;
+        }
+        leaks->next_look = now + LOOK_INTERVAL;
+        if (!interfaces_changed(leaks)) {
+            return false;
+        }
     }
     leaks->seqno = seqno;
     forget_interfaces(leaks);
     return true;
+}
+
+/* Wakes the poll loop when leaks_run() has something to look at that it left
+ * for later. */
+void
+leaks_wait(const struct leaks *leaks)
+{
+    if (leaks->look_due && !shash_is_empty(&leaks->interfaces)) {
+        poll_timer_wait_until(leaks->next_look);
+    }
 }

@@ -24,6 +24,7 @@ void leaks_destroy(struct leaks *);
 
 char *leaks_find(struct leaks *, const struct guard_selector *,
                  const struct in6_addr *local, const struct in6_addr *remote);
-bool leaks_run(struct leaks *);
+bool leaks_run(struct leaks *, long long int now);
+void leaks_wait(const struct leaks *);
 
 #endif /* leaks.h */

@@ -842,6 +842,7 @@ monitor_wait(struct monitor *m)
     remote_certs_wait(m->remote_certs);
     guard_wait(m->guard);
     protection_wait(m->protection);
+    unprotected_wait(&m->unprotected);
     ike_wait(m->ike);
     if (m->trim_at != LLONG_MAX) {
         poll_timer_wait_until(m->trim_at);

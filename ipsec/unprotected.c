@@ -11,6 +11,7 @@
 
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
+#include "timeval.h"
 #include "util.h"
 
 #include "guard-plan.h"
@@ -167,7 +168,15 @@ unprotected_note_host(struct unprotected *u, struct ovsdb_idl *idl,
 bool
 unprotected_kernel_changed(struct unprotected *u)
 {
-    return leaks_run(u->leaks);
+    return leaks_run(u->leaks, time_msec());
+}
+
+/* Wakes the poll loop when unprotected_kernel_changed() has something to look
+ * at. */
+void
+unprotected_wait(const struct unprotected *u)
+{
+    leaks_wait(u->leaks);
 }
 
 /* Returns what beats the guard for 't', which the caller frees, or null. */

@@ -54,6 +54,7 @@ bool unprotected_host_changed(const struct ovsdb_idl *);
 void unprotected_note_host(struct unprotected *, struct ovsdb_idl *,
                            bool offload);
 bool unprotected_kernel_changed(struct unprotected *);
+void unprotected_wait(const struct unprotected *);
 void unprotected_note_wish(const struct unprotected *, struct wishes *,
                            struct wish *);
 
