@@ -128,29 +128,41 @@ add_to_peers(const struct fold *f, struct peers *peers,
 
 /* Contests. */
 
-/* Returns true if two tunnels claim one address. */
-bool
-fold_has_contest(const struct fold *f, const struct wishes *wishes)
+static bool
+is_contested(const struct fold *f, const struct wish_address *address)
 {
-    const struct shash_node *node;
+    const struct wish *wish;
     bool contested = false;
     struct peers peers;
 
     peers_init(&peers);
-    SHASH_FOR_EACH (node, &wishes->by_name) {
-        const struct tunnel *t = wish_effective(node->data);
+    LIST_FOR_EACH (wish, node, &address->wishes) {
         char *error = NULL;
 
-        if (t) {
-            add_to_peers(f, &peers, t, &contested, &error);
-            free(error);
-        }
+        add_to_peers(f, &peers, wish_effective(wish), &contested, &error);
+        free(error);
         if (contested) {
             break;
         }
     }
     peers_destroy(&peers);
     return contested;
+}
+
+/* Returns true if two tunnels claim one address. */
+bool
+fold_has_contest(const struct fold *f, const struct wishes *wishes)
+{
+    const struct wish_address *address;
+
+    HMAP_FOR_EACH (address, node, &wishes->by_address) {
+        const struct ovs_list *list = &address->wishes;
+
+        if (!ovs_list_is_short(list) && is_contested(f, address)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Notes which of 'wishes' had SAs when 'ike' looked at what there was before
