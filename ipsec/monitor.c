@@ -104,6 +104,9 @@ struct monitor {
     char *last_credentials_error;
     const void *last_cfg;       /* The Open_vSwitch row. */
     bool refresh;               /* A full pass is due. */
+    bool reconnecting;          /* The IDL will begin anew when the database
+                                 * is there, and will not tell what has gone
+                                 * meanwhile. */
     bool pass_due;
 
     bool peers_due;             /* 'ike' has not got the last pass yet. */
@@ -592,9 +595,7 @@ update_credentials(struct monitor *m)
     credentials_loader_set(m->credentials, other_config(m));
 }
 
-/* Returns true if the Open_vSwitch row has changed.  It is also another one,
- * or new, when the IDL has begun anew with all of the database, which loses
- * track of what has gone meanwhile. */
+/* Returns true if the Open_vSwitch row has changed. */
 static bool
 cfg_changed(struct monitor *m)
 {
@@ -645,6 +646,7 @@ report_database(struct monitor *m)
         m->database_reported = false;
         return;
     }
+    m->reconnecting = true;
     if (m->database_lost == LLONG_MAX) {
         m->database_lost = time_msec();
     }
@@ -786,8 +788,12 @@ check_pass(struct monitor *m)
     remote_certs_run(m->remote_certs);
     m->pass_due |= protection_run(m->protection);
     m->pass_due |= check_transition(m);
-    m->pass_due |= m->idl_seqno != ovsdb_idl_get_seqno(m->idl);
-    m->idl_seqno = ovsdb_idl_get_seqno(m->idl);
+    if (m->idl_seqno != ovsdb_idl_get_seqno(m->idl)) {
+        m->idl_seqno = ovsdb_idl_get_seqno(m->idl);
+        m->pass_due = true;
+        m->refresh |= m->reconnecting;
+        m->reconnecting = false;
+    }
     full = inputs_changed(m);
     if (full || m->pass_due) {
         m->pass_due = false;
