@@ -48,8 +48,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 /* One packet that charon has to answer. */
 struct vici_request {
     struct ovs_list node;       /* In struct vici's 'waiting' or 'written'. */
-    enum vici_packet_type type; /* VICI_P_REQUEST or VICI_P_REGISTER. */
-    unsigned int id;            /* 0 for VICI_P_REGISTER. */
+    enum vici_packet_type type; /* VICI_P_REQUEST, VICI_P_REGISTER or
+                                 * VICI_P_UNREGISTER. */
+    unsigned int id;            /* 0 if it is not VICI_P_REQUEST. */
     char *name;                 /* Command or event. */
     char *stream;               /* Event of its items, or null. */
     long long int timeout;      /* In ms; 0 is for ever. */
@@ -64,7 +65,7 @@ struct vici_result {
 
 struct vici {
     char *socket;               /* Path. */
-    struct sset events;         /* To register for at each connect. */
+    struct sset events;         /* To be registered for, at each connect. */
     struct reconnect *reconnect;
     struct stream *stream;      /* While connecting. */
     struct vici_conn *conn;     /* While connected. */
@@ -407,19 +408,72 @@ vici_request_create(struct vici *vici, enum vici_packet_type type,
     vici->n_pending += id != 0;
 }
 
+static void
+vici_request_event(struct vici *vici, enum vici_packet_type type,
+                   const char *event)
+{
+    char *error;
+    struct ofpbuf *packet = vici_packet_encode(type, event, NULL, &error);
+
+    ovs_assert(packet);
+    vici_request_create(vici, type, 0, event, NULL, REGISTER_TIMEOUT, packet);
+}
+
 /* Registers for 'event' on this connection, if that has not been done. */
 static void
 vici_register(struct vici *vici, const char *event)
 {
-    char *error;
-
     if (sset_add(&vici->registered, event)) {
-        struct ofpbuf *packet = vici_packet_encode(VICI_P_REGISTER, event,
-                                                   NULL, &error);
-        ovs_assert(packet);
-        vici_request_create(vici, VICI_P_REGISTER, 0, event, NULL,
-                            REGISTER_TIMEOUT, packet);
+        vici_request_event(vici, VICI_P_REGISTER, event);
     }
+}
+
+/* From now on events called 'event' come if 'listen', on this connection and
+ * on later ones, otherwise none does, although charon may have sent it.  Each
+ * one costs charon a wake-up of two threads.  'event' must not be one that
+ * items of requests on this connection come in. */
+void
+vici_listen(struct vici *vici, const char *event, bool listen)
+{
+    if (listen == sset_contains(&vici->events, event)) {
+        return;
+    }
+    if (listen) {
+        sset_add(&vici->events, event);
+    } else {
+        sset_find_and_delete(&vici->events, event);
+    }
+    if (!vici->conn) {
+        return;
+    }
+    if (listen) {
+        vici_register(vici, event);
+    } else if (sset_find_and_delete(&vici->registered, event)) {
+        vici_request_event(vici, VICI_P_UNREGISTER, event);
+    }
+}
+
+static bool
+vici_is_registering(const struct ovs_list *requests, const char *event)
+{
+    const struct vici_request *request;
+
+    LIST_FOR_EACH (request, node, requests) {
+        if (request->type != VICI_P_REQUEST
+            && !strcmp(request->name, event)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns true if charon has confirmed that it sends 'event' from now on. */
+bool
+vici_is_listening(const struct vici *vici, const char *event)
+{
+    return (vici->is_up && sset_contains(&vici->registered, event)
+            && !vici_is_registering(&vici->waiting, event)
+            && !vici_is_registering(&vici->written, event));
 }
 
 /* Sends 'command' with 'args', which it takes and which may be null for none.

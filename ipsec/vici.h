@@ -70,6 +70,9 @@ unsigned int vici_send(struct vici *, const char *command,
                        long long int timeout);
 bool vici_recv(struct vici *, struct vici_msg *);
 
+void vici_listen(struct vici *, const char *event, bool listen);
+bool vici_is_listening(const struct vici *, const char *event);
+
 /* The same with the time, in ms, as an argument, for tests. */
 struct vici *vici_open__(const char *socket, const char *const *events,
                          long long int now);

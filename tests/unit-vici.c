@@ -892,6 +892,52 @@ test_wait_buffered(void)
     world_end(&w);
 }
 
+/* Events that are wanted only at times. */
+static void
+test_listen(void)
+{
+    static const char *const events[] = { "log", NULL };
+    struct world w = world_start(events);
+    enum vici_packet_type type;
+
+    CHECK_STRING(peer_recv(&w, &type), "log");
+    CHECK(!vici_is_listening(w.vici, "log"));
+    peer_send(&w, VICI_P_CONFIRMED, NULL, NULL);
+    CHECK(vici_is_listening(w.vici, "log"));
+    vici_listen(w.vici, "log", true);
+    CHECK(!peer_recv(&w, &type));
+
+    /* What is on its way does not come any more. */
+    vici_listen(w.vici, "log", false);
+    CHECK_STRING(peer_recv(&w, &type), "log");
+    CHECK(type == VICI_P_UNREGISTER);
+    peer_send(&w, VICI_P_EVENT, "log", NULL);
+    CHECK(!has_msg(&w));
+    peer_send(&w, VICI_P_CONFIRMED, NULL, NULL);
+    CHECK(vici_is_connected(w.vici));
+
+    vici_listen(w.vici, "log", true);
+    CHECK_STRING(peer_recv(&w, &type), "log");
+    CHECK(type == VICI_P_REGISTER);
+    CHECK(!vici_is_listening(w.vici, "log"));
+    peer_send(&w, VICI_P_CONFIRMED, NULL, NULL);
+    CHECK(vici_is_listening(w.vici, "log"));
+    peer_send(&w, VICI_P_EVENT, "log", NULL);
+    CHECK(has_msg(&w));
+
+    /* The next connection is as the last one was meant to be. */
+    vici_listen(w.vici, "log", false);
+    peer_hang_up(&w);
+    run(&w);
+    w.now += 60000;
+    run(&w);
+    CHECK(peer_accept(&w));
+    peer_speak(&w);
+    CHECK(!peer_recv(&w, &type));
+    CHECK(vici_is_connected(w.vici));
+    world_end(&w);
+}
+
 void
 unit_vici(void)
 {
@@ -923,5 +969,6 @@ unit_vici(void)
     test_large_answer();
     test_wait();
     test_wait_buffered();
+    test_listen();
     unlink(SOCKET);
 }
