@@ -59,6 +59,8 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/privileges.h \
 	ipsec/pem-file.c \
 	ipsec/pem-file.h \
+	ipsec/interface-options.c \
+	ipsec/interface-options.h \
 	ipsec/proposal.c \
 	ipsec/proposal.h \
 	ipsec/protection.c \

@@ -36,6 +36,7 @@
 #include "fold.h"
 #include "guard.h"
 #include "ike.h"
+#include "interface-options.h"
 #include "ipsec/ipsec-vswitch-idl.h"
 #include "peer.h"
 #include "protection.h"
@@ -60,9 +61,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
  * tunnels claim the same address at our start. */
 #define LOOK_PATIENCE 5000
 
-/* After so many peers have been told to the IKE daemon in one pass, and then,
- * in ms, whenever no more have been loaded for so long, memory is given back:
- * that takes time for as much as there is. */
+/* When so many rows have changed in one pass, their options are compacted;
+ * after so many peers have been told to the IKE daemon in
+ * one pass, and then, in ms, no more have been loaded for so long, memory is
+ * given back: these take time for as much as there is. */
 #define TRIM_PEERS 100
 #define TRIM_INTERVAL 2000
 
@@ -252,13 +254,14 @@ has_remote_cert(const struct wish *wish)
 }
 
 static void
-update_wish(struct monitor *m, const struct vsrec_interface *row)
+update_wish(struct monitor *m, const struct vsrec_interface *row,
+            const struct smap *options)
 {
     struct wish *wish = wishes_get(&m->wishes, row->name);
-    struct tunnel *t = tunnel_parse(row->name, row->type, &row->options);
+    struct tunnel *t = tunnel_parse(row->name, row->type, options);
 
     wish->seen = true;
-    wish->flow = !strcmp(smap_get_def(&row->options, "remote_ip", ""), "flow");
+    wish->flow = !strcmp(smap_get_def(options, "remote_ip", ""), "flow");
     if (wish_is(wish, t)) {
         tunnel_destroy(t);
     } else {
@@ -282,7 +285,8 @@ remove_wish(struct monitor *m, struct wish *wish)
 }
 
 static void
-update_plain(struct monitor *m, const struct vsrec_interface *row)
+update_plain(struct monitor *m, const struct vsrec_interface *row,
+             const struct smap *options)
 {
     struct plain *plain = shash_find_data(&m->plains, row->name);
 
@@ -291,10 +295,9 @@ update_plain(struct monitor *m, const struct vsrec_interface *row)
         shash_add(&m->plains, row->name, plain);
     }
     tunnel_destroy(plain->tunnel);
-    plain->tunnel = tunnel_parse(row->name, row->type, &row->options);
-    plain->flow = !strcmp(smap_get_def(&row->options, "remote_ip", ""),
-                          "flow");
-    plain->declared = !strcmp(smap_get_def(&row->options, "ipsec_guard", ""),
+    plain->tunnel = tunnel_parse(row->name, row->type, options);
+    plain->flow = !strcmp(smap_get_def(options, "remote_ip", ""), "flow");
+    plain->declared = !strcmp(smap_get_def(options, "ipsec_guard", ""),
                               "off");
     plain->seen = true;
 }
@@ -302,11 +305,15 @@ update_plain(struct monitor *m, const struct vsrec_interface *row)
 static void
 update_row(struct monitor *m, const struct vsrec_interface *row)
 {
-    if (tunnel_wants_ipsec(row->type, &row->options)) {
-        update_wish(m, row);
+    struct smap options;
+
+    interface_options_get(row, &options);
+    if (tunnel_wants_ipsec(row->type, &options)) {
+        update_wish(m, row, &options);
     } else if (tunnel_type_lookup(row->type)) {
-        update_plain(m, row);
+        update_plain(m, row, &options);
     }
+    smap_destroy(&options);
 }
 
 /* The interface called 'name' may be gone, or of the other kind. */
@@ -345,7 +352,14 @@ static void
 update_changed_rows(struct monitor *m)
 {
     const struct vsrec_interface *row;
+    size_t n = 0;
 
+    VSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
+        n++;
+    }
+    if (n >= TRIM_PEERS) {
+        interface_options_compact(m->idl);
+    }
     VSREC_INTERFACE_FOR_EACH_TRACKED (row, m->idl) {
         forget_row(m, row->name);
     }
@@ -366,6 +380,7 @@ update_all_rows(struct monitor *m)
     const struct vsrec_interface *row;
     struct shash_node *node;
 
+    interface_options_compact(m->idl);
     SHASH_FOR_EACH (node, &m->wishes.by_name) {
         forget_row(m, node->name);
     }

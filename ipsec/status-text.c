@@ -28,6 +28,7 @@
 #include "credentials.h"
 #include "guard.h"
 #include "guard-options.h"
+#include "interface-options.h"
 #include "quote.h"
 #include "status.h"
 #include "tunnel.h"
@@ -99,14 +100,17 @@ put_installed(const struct status *status, const struct status_child *child,
 
 /* As Python writes a dictionary, without the prefix of the names. */
 static char *
-format_custom_options(const struct smap *options)
+format_custom_options(const struct vsrec_interface *row)
 {
     const size_t prefix = strlen("ipsec_");
     struct ds ds = DS_EMPTY_INITIALIZER;
-    const struct smap_node **nodes = smap_sort(options);
+    const struct smap_node **nodes;
+    struct smap options;
 
+    interface_options_get(row, &options);
+    nodes = smap_sort(&options);
     ds_put_char(&ds, '{');
-    for (size_t i = 0; i < smap_count(options); i++) {
+    for (size_t i = 0; i < smap_count(&options); i++) {
         if (!strncmp(nodes[i]->key, "ipsec_", prefix)) {
             ds_put_format(&ds, "%s'%s': '%s'", ds.length > 1 ? ", " : "",
                           nodes[i]->key + prefix, nodes[i]->value);
@@ -114,6 +118,7 @@ format_custom_options(const struct smap *options)
     }
     ds_put_char(&ds, '}');
     free(nodes);
+    smap_destroy(&options);
     return ds_steal_cstr(&ds);
 }
 
@@ -146,7 +151,7 @@ put_wish(const struct status *status, const struct status_tunnel *tunnel,
 static void
 put_row(const struct vsrec_interface *row, struct ds *ds)
 {
-    char *options = row ? format_custom_options(&row->options) : NULL;
+    char *options = row ? format_custom_options(row) : NULL;
     bool assigned = row && row->n_ofport && *row->ofport != -1;
     char *ofport = (assigned
                     ? xasprintf("%"PRId64, *row->ofport)
