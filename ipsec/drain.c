@@ -38,7 +38,7 @@ drain_remove(struct drain *d, struct shash_node *node)
 {
     struct drain_peer *dp = node->data;
 
-    peer_destroy(dp->peer);
+    peer_unref(dp->peer);
     free(dp);
     shash_delete(&d->peers, node);
 }
@@ -85,7 +85,7 @@ drain_add(struct drain *d, const struct peer *peer, long long int deadline)
         return true;
     }
     dp = xmalloc(sizeof *dp);
-    dp->peer = peer_clone(peer);
+    dp->peer = peer_ref(peer);
     dp->deadline = deadline;
     shash_add(&d->peers, peer->name, dp);
     return true;

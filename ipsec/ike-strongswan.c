@@ -505,6 +505,7 @@ strongswan_set(struct ike *ike, const char *name, const struct peer *peer)
         strongswan_creds_use(s, peer->credentials);
     }
     if (conn && conn->wish && peer_equals(conn->wish, peer)) {
+        strongswan_conn_renew_wish(conn, peer);
         return;
     }
     if (!conn) {

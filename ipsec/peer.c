@@ -127,6 +127,7 @@ peer_create(const struct tunnel *tunnel, const struct in6_addr *local,
 {
     struct peer *peer = xzalloc(sizeof *peer);
 
+    peer->ref_cnt = 1;
     peer->family = tunnel->family;
     peer->local = *local;
     peer->remote = tunnel->remote;
@@ -147,32 +148,21 @@ peer_create(const struct tunnel *tunnel, const struct in6_addr *local,
     return peer;
 }
 
-/* Returns a deep copy of 'peer', which is in no set and which the caller
- * owns. */
+/* Returns 'peer' and makes it the caller's, too. */
 struct peer *
-peer_clone(const struct peer *peer)
+peer_ref(const struct peer *peer_)
 {
-    struct peer *copy = xmemdup(peer, sizeof *peer);
+    struct peer *peer = CONST_CAST(struct peer *, peer_);
 
-    copy->psk = nullable_xstrdup(peer->psk);
-    copy->remote_name = nullable_xstrdup(peer->remote_name);
-    copy->credentials = credentials_ref(peer->credentials);
-    copy->remote_cert = remote_cert_ref(peer->remote_cert);
-    copy->options = tunnel_options_ref(peer->options);
-    copy->tunnel = xstrdup(peer->tunnel);
-    copy->children = xmemdup(peer->children,
-                             peer->n_children * sizeof *peer->children);
-    for (size_t i = 0; i < copy->n_children; i++) {
-        tunnel_options_ref(copy->children[i].options);
-    }
-    return copy;
+    peer->ref_cnt++;
+    return peer;
 }
 
-/* Frees 'peer', which may be null and must not be in a set. */
+/* Frees 'peer', which may be null, if it is nobody else's. */
 void
-peer_destroy(struct peer *peer)
+peer_unref(struct peer *peer)
 {
-    if (!peer) {
+    if (!peer || --peer->ref_cnt) {
         return;
     }
     secret_free(peer->psk);
@@ -299,7 +289,7 @@ peers_destroy(struct peers *peers)
     struct peer *peer;
 
     HMAP_FOR_EACH_POP (peer, node, &peers->by_name) {
-        peer_destroy(peer);
+        peer_unref(peer);
     }
     hmap_destroy(&peers->by_address);
     hmap_destroy(&peers->by_name);
@@ -438,11 +428,11 @@ peers_add_tunnel(struct peers *peers, const struct tunnel *tunnel,
 
     *errorp = old ? find_conflict(old, new, tunnel) : NULL;
     if (*errorp) {
-        peer_destroy(new);
+        peer_unref(new);
         return NULL;
     }
     if (old) {
-        peer_destroy(new);
+        peer_unref(new);
         new = old;
     } else {
         peers_insert(peers, new);

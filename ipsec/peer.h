@@ -11,8 +11,9 @@
  * identities do not work with charon, so all tunnels between two hosts share
  * one; tunnels refer to children many-to-one.  Names are made of contents: a
  * peer that changes gets another name, so comparing what should be with what
- * is compares two sets of names.  'monitor' makes peers, 'ike' back ends get
- * them. */
+ * is compares two sets of names.  'monitor' makes peers and shares them with
+ * 'ike' back ends; once folded they are immutable, counted by reference, for
+ * the main thread only. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -56,6 +57,7 @@ struct child {
 struct peer {
     struct hmap_node node;      /* In struct peers' 'by_name'. */
     struct hmap_node address_node;      /* In its 'by_address'. */
+    int ref_cnt;
     char name[PEER_NAME_LEN + 1];
 
     int family;                 /* AF_INET or AF_INET6. */
@@ -98,8 +100,8 @@ struct peer *peers_add_tunnel(struct peers *, const struct tunnel *,
                               char **errorp);
 
 void peer_add_trap(struct peer *, const struct tunnel *);
-struct peer *peer_clone(const struct peer *);
-void peer_destroy(struct peer *);
+struct peer *peer_ref(const struct peer *);
+void peer_unref(struct peer *);
 bool peer_equals(const struct peer *, const struct peer *);
 const struct child *peer_find_child_named(const struct peer *,
                                           const char *name);

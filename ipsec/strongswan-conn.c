@@ -74,9 +74,11 @@ strongswan_conn_get(struct strongswan_conns *conns, const char *name)
     struct strongswan_conn *conn = strongswan_conn_find(conns, name);
 
     if (!conn) {
-        conn = xzalloc(sizeof *conn);
-        conn->name = xstrdup(name);
-        sset_init(&conn->children);
+        size_t size = strlen(name) + 1;
+
+        conn = xzalloc(sizeof *conn + size);
+        memcpy(conn->name, name, size);
+        sset_init(&conn->old_children);
         strongswan_sas_init(&conn->sas);
         ovs_list_init(&conn->todo);
         ovs_list_init(&conn->unwritten);
@@ -241,13 +243,12 @@ strongswan_conn_destroy(struct strongswan_conns *conns,
     ovs_list_remove(&conn->starter);
     ovs_list_remove(&conn->suspect);
     strongswan_sas_uninit(&conn->sas);
-    peer_destroy(conn->wish);
-    peer_destroy(conn->gone);
-    sset_destroy(&conn->children);
+    peer_unref(conn->wish);
+    peer_unref(conn->gone);
+    sset_destroy(&conn->old_children);
     strongswan_conn_set_psk(conn, NULL);
     free(conn->error);
     free(conn->last_error);
-    free(conn->name);
     free(conn);
 }
 
@@ -269,14 +270,43 @@ strongswan_conn_reset(struct strongswan_conns *conns,
     conn->check_kernel = false;
     conn->mended = conn->n_unheard = 0;
     memset(&conn->attempt, 0, sizeof conn->attempt);
-    sset_clear(&conn->children);
+    conn->told = false;
+    sset_clear(&conn->old_children);
     strongswan_conn_set_psk(conn, NULL);
     strongswan_conn_count(conns, conn);
     strongswan_conn_touch(conns, conn);
 }
 
-/* From now on 'conn' should be as 'peer', of which it keeps a copy, or gone if
- * 'peer' is null. */
+/* Lets go of the wish of 'conn' for 'peer', which equals it and which others
+ * have as well. */
+void
+strongswan_conn_renew_wish(struct strongswan_conn *conn,
+                           const struct peer *peer)
+{
+    struct peer *old = conn->wish;
+
+    conn->wish = peer_ref(peer);
+    peer_unref(old);
+}
+
+static void
+note_old_children(struct strongswan_conn *conn, const struct peer *old,
+                  const struct peer *new)
+{
+    for (size_t i = 0; i < old->n_children; i++) {
+        const char *name = old->children[i].name;
+
+        if (!peer_find_child_named(new, name)) {
+            sset_add(&conn->old_children, name);
+        }
+    }
+    for (size_t i = 0; i < new->n_children; i++) {
+        sset_find_and_delete(&conn->old_children, new->children[i].name);
+    }
+}
+
+/* From now on 'conn' should be as 'peer', to which it keeps a reference, or
+ * gone if 'peer' is null. */
 void
 strongswan_conn_set_wish(struct strongswan_conns *conns,
                          struct strongswan_conn *conn,
@@ -285,14 +315,17 @@ strongswan_conn_set_wish(struct strongswan_conns *conns,
     struct peer *old = conn->wish;
 
     conns->n_removing += !peer - !old;
-    peer_destroy(conn->gone);
+    if (peer && conn->told) {
+        note_old_children(conn, old ? old : conn->gone, peer);
+    }
+    peer_unref(conn->gone);
     conn->gone = NULL;
     conn->removal = STRONGSWAN_KEPT;
     conn->remove_by = 0;
     if (peer) {
-        conn->wish = peer_clone(peer);
+        conn->wish = peer_ref(peer);
         conn->changed = true;
-        peer_destroy(old);
+        peer_unref(old);
         strongswan_conn_set_pair(conns, conn, &peer->local, &peer->remote);
         ovs_list_remove(&conn->unwritten);
         ovs_list_push_back(&conns->unwritten, &conn->unwritten);

@@ -55,7 +55,6 @@ struct strongswan_conn {
     struct hmap_node pair_node; /* In its 'by_pair' if 'has_pair'. */
     bool has_pair;
     struct in6_addr local, remote;
-    char *name;
 
     struct peer *wish;          /* Null: to be removed. */
     struct peer *gone;          /* If 'wish' is null, what it was, or null. */
@@ -70,7 +69,9 @@ struct strongswan_conn {
     bool waiting;               /* To take the place of another, when its turn
                                  * comes. */
     enum strongswan_load load;
-    struct sset children;       /* Those that charon has been told of. */
+    bool told;                  /* charon may know the children of 'wish' or
+                                 * 'gone'. */
+    struct sset old_children;   /* Others that it may know. */
     char *loaded_psk;           /* The secret that charon has, or null. */
     enum strongswan_removal removal; /* If 'wish' is null. */
     long long int remove_by;    /* ms; until then a successor may come up. */
@@ -95,6 +96,8 @@ struct strongswan_conn {
 
     bool counted_loaded;        /* In 'n_loaded' and 'n_up'. */
     bool counted_up;
+
+    char name[];
 };
 
 struct strongswan_conns {
@@ -132,6 +135,8 @@ void strongswan_conn_reset(struct strongswan_conns *,
 
 void strongswan_conn_set_wish(struct strongswan_conns *,
                               struct strongswan_conn *, const struct peer *);
+void strongswan_conn_renew_wish(struct strongswan_conn *,
+                                const struct peer *);
 struct strongswan_conn *strongswan_conn_between(
     const struct strongswan_conns *, const struct in6_addr *local,
     const struct in6_addr *remote);

@@ -154,16 +154,12 @@ load(struct strongswan *s, struct strongswan_conn *conn)
 
     load_psk(s, conn);
     /* What takes the place of a child waits if that one has a trap. */
-    SSET_FOR_EACH (child, &conn->children) {
-        if (!peer_find_child_named(peer, child)) {
-            strongswan_uninstall(s->session, conn->name, child);
-        }
+    SSET_FOR_EACH (child, &conn->old_children) {
+        strongswan_uninstall(s->session, conn->name, child);
     }
     strongswan_send(s->session, STRONGSWAN_LOAD, conn->name, "load-conn",
                     strongswan_conn_for_vici(peer));
-    for (size_t i = 0; i < peer->n_children; i++) {
-        sset_add(&conn->children, peer->children[i].name);
-    }
+    conn->told = true;
     conn->n_unheard++;
     conn->load = STRONGSWAN_LOADING;
     conn->changed = false;
@@ -245,11 +241,10 @@ forget_children(struct strongswan *s, struct strongswan_conn *conn)
 {
     const char *child;
 
-    SSET_FOR_EACH_SAFE (child, &conn->children) {
-        if (!peer_find_child_named(conn->wish, child)
-            && !strongswan_sas_have_child_named(&conn->sas, child)) {
+    SSET_FOR_EACH_SAFE (child, &conn->old_children) {
+        if (!strongswan_sas_have_child_named(&conn->sas, child)) {
             strongswan_uninstall(s->session, conn->name, child);
-            sset_find_and_delete(&conn->children, child);
+            sset_find_and_delete(&conn->old_children, child);
         }
     }
 }
@@ -382,6 +377,21 @@ query(struct strongswan *s, struct strongswan_conn *conn)
 
 /* Removal. */
 
+/* Has no child of 'conn', which nobody wishes for, have a trap. */
+static void
+uninstall_children(struct strongswan *s, const struct strongswan_conn *conn)
+{
+    const char *child;
+
+    SSET_FOR_EACH (child, &conn->old_children) {
+        strongswan_uninstall(s->session, conn->name, child);
+    }
+    for (size_t i = 0; conn->told && i < conn->gone->n_children; i++) {
+        strongswan_uninstall(s->session, conn->name,
+                             conn->gone->children[i].name);
+    }
+}
+
 /* The configuration goes first, so that nobody starts anything new by it,
  * then its file. */
 static void
@@ -394,9 +404,7 @@ send_unload(struct strongswan *s, struct strongswan_conn *conn)
     strongswan_conn_set_initiating(&s->conns, conn, false);
     strongswan_conn_cancel_timer(&s->conns, conn);
     /* unload-conn leaves traps that close_action or dpd_action made. */
-    SSET_FOR_EACH (child, &conn->children) {
-        strongswan_uninstall(s->session, conn->name, child);
-    }
+    uninstall_children(s, conn);
     strongswan_send(s->session, STRONGSWAN_OTHER, conn->name, "unload-conn",
                     strongswan_args("name", conn->name, NULL));
     id = strongswan_shared_id(conn->name);
@@ -509,9 +517,7 @@ finish_removal(struct strongswan *s, struct strongswan_conn *conn)
     /* A peer that deleted the SAs at the same time may have had charon make
      * traps after the first time.  Now that there are no SAs, no more come. */
     if (s->synced) {
-        SSET_FOR_EACH (child, &conn->children) {
-            strongswan_uninstall(s->session, conn->name, child);
-        }
+        uninstall_children(s, conn);
     }
     strongswan_files_remove(s->files, conn->name);
     if (conn->gone) {

@@ -71,7 +71,7 @@ clear_peers(struct strongswan_sweep *sweep)
     struct swept_peer *swept;
 
     HMAP_FOR_EACH_POP (swept, node, &sweep->peers) {
-        peer_destroy(swept->peer);
+        peer_unref(swept->peer);
         free(swept);
     }
 }
@@ -113,7 +113,7 @@ strongswan_sweep_add(struct strongswan_sweep *sweep, const struct peer *peer,
 {
     struct swept_peer *swept = xmalloc(sizeof *swept);
 
-    swept->peer = peer_clone(peer);
+    swept->peer = peer_ref(peer);
     hmap_insert(&sweep->peers, &swept->node,
                 hash_pair(&peer->local, &peer->remote));
     if (sweep->gather_until == LLONG_MAX) {
