@@ -87,6 +87,7 @@ ipsec_libipsec_a_SOURCES = \
 	ipsec/strongswan-judge.c \
 	ipsec/strongswan-judge.h \
 	ipsec/strongswan-look.c \
+	ipsec/strongswan-quiet.c \
 	ipsec/strongswan-sa.c \
 	ipsec/strongswan-sa.h \
 	ipsec/strongswan-session.c \

@@ -172,13 +172,13 @@ handle_loaded(struct strongswan *s, const struct strongswan_msg *msg)
         VLOG_WARN_RL(&rl, "%s: charon refuses the connection: %s",
                      strongswan_conn_label(conn), msg->vici.error);
         strongswan_conn_set_error(conn, msg->vici.error);
-        conn->load = STRONGSWAN_UNLOADED;
+        strongswan_conn_set_load(&s->conns, conn, STRONGSWAN_UNLOADED);
         conn->changed = true;
         strongswan_conn_set_initiating(&s->conns, conn, false);
         strongswan_conn_set_timer(&s->conns, conn, time_msec() + REFUSED_WAIT);
         return;
     }
-    conn->load = STRONGSWAN_LOADED;
+    strongswan_conn_set_load(&s->conns, conn, STRONGSWAN_LOADED);
     if (conn->sas_known) {
         /* Loading changes no SAs. */
         strongswan_conn_touch(&s->conns, conn);
@@ -222,6 +222,10 @@ handle_reply(struct strongswan *s, struct strongswan_msg *msg)
     case STRONGSWAN_SYNC_TRAPS:
         strongswan_sync_handle(s, msg);
         break;
+    case STRONGSWAN_HEED_CONNS:
+    case STRONGSWAN_HEED_TRAPS:
+        strongswan_quiet_handle(s, msg);
+        break;
     case STRONGSWAN_LOAD:
         handle_loaded(s, msg);
         break;
@@ -251,6 +255,17 @@ handle_reply(struct strongswan *s, struct strongswan_msg *msg)
     }
 }
 
+/* Somebody else has loaded 'conn', or brought it back. */
+void
+strongswan_note_reloaded(struct strongswan *s, struct strongswan_conn *conn)
+{
+    VLOG_INFO_RL(&rl, "%s: somebody else has loaded the connection: loading "
+                 "it again", strongswan_conn_label(conn));
+    conn->changed = true;
+    conn->removal = STRONGSWAN_KEPT;
+    strongswan_conn_touch(&s->conns, conn);
+}
+
 /* Takes in what charon's log says of a configuration being loaded, which is
  * all that tells when somebody else does it, with `swanctl --load-all` say.
  * What that has changed, or brought back, is changed again. */
@@ -266,13 +281,9 @@ handle_loaded_log(struct strongswan *s, const char *text)
     conn = strongswan_conn_get(&s->conns, name + strlen(LOADED_WORDS));
     if (conn->n_unheard) {
         conn->n_unheard--;
-        return;
+    } else {
+        strongswan_note_reloaded(s, conn);
     }
-    VLOG_INFO_RL(&rl, "%s: somebody else has loaded the connection: loading "
-                 "it again", strongswan_conn_label(conn));
-    conn->changed = true;
-    conn->removal = STRONGSWAN_KEPT;
-    strongswan_conn_touch(&s->conns, conn);
 }
 
 /* Keeps the words of charon's log that tell why 'conn' does not come up.  One
@@ -347,6 +358,7 @@ reset(struct strongswan *s)
     STRONGSWAN_CONN_FOR_EACH (conn, &s->conns) {
         strongswan_conn_reset(&s->conns, conn);
     }
+    strongswan_quiet_reset(s);
     strongswan_sweep_reset(s->sweep, time_msec());
     strongswan_creds_reset(&s->creds);
     s->synced = false;
@@ -413,12 +425,13 @@ run_sweep(struct strongswan *s)
     }
 }
 
-/* Wakes connections whose files have been written.  Files are written in the
- * order in which connections wait. */
+/* Wakes connections whose files have been written, as many as charon may be
+ * told to load.  Files are written in the order in which connections wait. */
 static void
 run_file_waiters(struct strongswan *s)
 {
-    while (!ovs_list_is_empty(&s->conns.file_waiters)) {
+    for (int n = strongswan_may_load_more(s);
+         n > 0 && !ovs_list_is_empty(&s->conns.file_waiters); n--) {
         struct strongswan_conn *conn = CONTAINER_OF(
             ovs_list_front(&s->conns.file_waiters), struct strongswan_conn,
             todo);
@@ -552,6 +565,7 @@ strongswan_run(struct ike *ike)
     sweep_files(s);
     run_session(s);
     receive(s, deadline);
+    strongswan_quiet_run(s, time_msec());
     strongswan_creds_run(s);
     strongswan_conns_run(&s->conns, time_msec());
     run_sweep(s);
@@ -573,6 +587,7 @@ strongswan_wait(struct ike *ike)
     if (may_write(s)) {
         poll_immediate_wake();
     }
+    strongswan_quiet_wait(s);
     strongswan_creds_wait(s);
     strongswan_sweep_wait(s->sweep);
     strongswan_watch_wait(s->watch, &s->conns);

@@ -8,7 +8,8 @@
  *
  * ike-strongswan is the provider and takes in what charon says,
  * strongswan-sync compares at each connect, strongswan-creds keeps keys and
- * certificates, strongswan-step moves one connection on. */
+ * certificates, strongswan-step moves one connection on, strongswan-quiet
+ * keeps charon from other work while it loads many. */
 
 #include <stdbool.h>
 
@@ -49,6 +50,19 @@ struct strongswan_creds {
                                  * that is not trusted any more. */
 };
 
+/* See strongswan-quiet.c. */
+struct strongswan_quiet {
+    enum strongswan_quiet_state {
+        STRONGSWAN_HEEDFUL,     /* charon's log comes. */
+        STRONGSWAN_QUIET,       /* It does not. */
+        STRONGSWAN_HEEDING      /* It has been asked for again. */
+    } state;
+    long long int end;          /* ms; STRONGSWAN_QUIET ends at the latest. */
+    long long int busy_until;   /* ms; or when nothing was loaded until
+                                 * then. */
+    long long int next;         /* ms; it does not begin again before. */
+};
+
 struct strongswan {
     struct ike up;
     struct strongswan_session *session;
@@ -62,11 +76,15 @@ struct strongswan {
     struct strongswan_creds creds;
     long long int next_turn;    /* ms; when the next connection may take the
                                  * place of another. */
+    struct strongswan_quiet quiet;
     bool committed;
     unsigned int n_syncing;     /* Answers that the sync waits for. */
     bool synced;
     bool files_swept;
 };
+
+/* ike-strongswan.c. */
+void strongswan_note_reloaded(struct strongswan *, struct strongswan_conn *);
 
 /* strongswan-sync.c. */
 void strongswan_sync_start(struct strongswan *);
@@ -99,11 +117,19 @@ void strongswan_creds_retire(struct strongswan *);
 void strongswan_creds_load_crls(struct strongswan *);
 void strongswan_creds_set_crls(struct strongswan *, const struct svec *crls);
 
+/* strongswan-quiet.c. */
+void strongswan_quiet_run(struct strongswan *, long long int now);
+void strongswan_quiet_wait(const struct strongswan *);
+void strongswan_quiet_reset(struct strongswan *);
+void strongswan_quiet_handle(struct strongswan *,
+                             const struct strongswan_msg *);
+
 /* strongswan-step.c. */
 bool strongswan_file_is_written(const struct strongswan *,
                                 const struct strongswan_conn *);
 bool strongswan_may_load(const struct strongswan *,
                          const struct strongswan_conn *);
+int strongswan_may_load_more(const struct strongswan *);
 void strongswan_step(struct strongswan *, struct strongswan_conn *);
 
 #endif /* ike-strongswan.h */

@@ -213,6 +213,17 @@ set_counted(size_t *n, bool *counted, bool count)
     *counted = count;
 }
 
+/* Notes how far charon is with loading 'conn'. */
+void
+strongswan_conn_set_load(struct strongswan_conns *conns,
+                         struct strongswan_conn *conn,
+                         enum strongswan_load load)
+{
+    conn->load = load;
+    set_counted(&conns->n_loading, &conn->counted_loading,
+                load == STRONGSWAN_LOADING);
+}
+
 /* Brings 'n_loaded' and 'n_up' up to date with what 'conn' is now. */
 void
 strongswan_conn_count(struct strongswan_conns *conns,
@@ -235,6 +246,7 @@ strongswan_conn_destroy(struct strongswan_conns *conns,
         conns->n_removing--;
     }
     forget_pair(conns, conn);
+    set_counted(&conns->n_loading, &conn->counted_loading, false);
     set_counted(&conns->n_loaded, &conn->counted_loaded, false);
     set_counted(&conns->n_up, &conn->counted_up, false);
     hmap_remove(&conns->by_name, &conn->node);
@@ -261,7 +273,7 @@ strongswan_conn_reset(struct strongswan_conns *conns,
     strongswan_conn_set_initiating(conns, conn, false);
     strongswan_sas_clear(&conn->sas);
     conn->sas_known = false;
-    conn->load = STRONGSWAN_UNLOADED;
+    strongswan_conn_set_load(conns, conn, STRONGSWAN_UNLOADED);
     conn->up = false;
     conn->sending_since = conn->begun_for_peer = 0;
     conn->query = STRONGSWAN_QUERY_IDLE;
@@ -385,7 +397,8 @@ strongswan_conn_touch_first(struct strongswan_conns *conns,
     ovs_list_push_front(&conns->todo, &conn->todo);
 }
 
-/* Has 'conn' looked at when its file has been written. */
+/* Has 'conn' looked at when its file has been written and charon has less to
+ * load. */
 void
 strongswan_conn_wait_for_file(struct strongswan_conns *conns,
                               struct strongswan_conn *conn)
@@ -409,7 +422,8 @@ strongswan_conn_want_query(struct strongswan_conns *conns,
 
 /* Returns true if 'conn' may start negotiating now.  charon takes longer for
  * each the more there are, so the others get their turn when one of these has
- * come to an end, those for which traffic is waiting first. */
+ * come to an end, those for which traffic is waiting first.  Nor should it
+ * compute keys for one while it has many others to load. */
 bool
 strongswan_conn_may_start(struct strongswan_conns *conns,
                           struct strongswan_conn *conn)
@@ -418,7 +432,9 @@ strongswan_conn_may_start(struct strongswan_conns *conns,
 
     ovs_list_remove(&conn->starter);
     ovs_list_init(&conn->starter);
-    if (conn->initiating || conns->n_initiating < max) {
+    if (conn->initiating
+        || (conns->n_initiating < max
+            && (conn->attempt.hurry || !conns->quiet))) {
         return true;
     }
     if (conn->attempt.hurry) {
@@ -439,7 +455,7 @@ strongswan_conns_are_busy(const struct strongswan_conns *conns)
 static bool
 starter_is_due(const struct strongswan_conns *conns)
 {
-    return (conns->n_initiating < MAX_INITIATING
+    return (!conns->quiet && conns->n_initiating < MAX_INITIATING
             && !ovs_list_is_empty(&conns->starters));
 }
 
@@ -448,7 +464,8 @@ static void
 run_starters(struct strongswan_conns *conns)
 {
     for (size_t n = conns->n_initiating;
-         n < MAX_INITIATING && !ovs_list_is_empty(&conns->starters); n++) {
+         !conns->quiet && n < MAX_INITIATING
+         && !ovs_list_is_empty(&conns->starters); n++) {
         struct strongswan_conn *conn = CONTAINER_OF(
             ovs_list_pop_front(&conns->starters), struct strongswan_conn,
             starter);

@@ -90,6 +90,7 @@ struct strongswan_conn {
     unsigned int n_unheard;     /* load-conns of ours of which charon's log
                                  * has not told yet. */
     bool initiating;            /* Counted in 'n_initiating'. */
+    bool counted_loading;       /* In 'n_loading'. */
     char *error;                /* Since it was last up, or null. */
     char *last_error;           /* Also before that. */
     long long int last_error_at; /* s since the epoch: when it came last. */
@@ -104,12 +105,15 @@ struct strongswan_conns {
     struct hmap by_name;        /* Contains "struct strongswan_conn"s. */
     struct hmap by_pair;        /* Those whose hosts are known. */
     struct ovs_list todo;       /* Those to look at. */
-    struct ovs_list file_waiters; /* Likewise, when the file is written. */
+    struct ovs_list file_waiters; /* Likewise, when the file is written and
+                                   * fewer are being loaded. */
     struct ovs_list unwritten;  /* Those whose file is to be written. */
     struct ovs_list starters;   /* Those that wait until fewer negotiate. */
     struct ovs_list suspects;   /* Those that may have lost SAs, by time. */
     struct heap timers;         /* Those to ask charon about. */
+    bool quiet;                 /* Only those in a hurry may negotiate. */
     size_t n_initiating;
+    size_t n_loading;           /* Those in STRONGSWAN_LOADING. */
     size_t n_removing;          /* Those without a wish. */
     size_t n_loaded;            /* Those that charon has as wished. */
     size_t n_up;                /* Those that are up. */
@@ -150,6 +154,8 @@ void strongswan_conn_set_pair(struct strongswan_conns *,
                               const struct in6_addr *remote);
 struct strongswan_conn *strongswan_conn_successor(
     const struct strongswan_conns *, const struct strongswan_conn *);
+void strongswan_conn_set_load(struct strongswan_conns *,
+                              struct strongswan_conn *, enum strongswan_load);
 void strongswan_conn_count(struct strongswan_conns *,
                            struct strongswan_conn *);
 struct strongswan_conn *strongswan_conn_predecessor(

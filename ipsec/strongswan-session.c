@@ -18,8 +18,10 @@
 #include "peer.h"
 #include "section.h"
 
+#define LOG_EVENT "log"
+
 static const char *const event_names[] = {
-    "ike-updown", "ike-rekey", "child-updown", "child-rekey", "log", NULL
+    "ike-updown", "ike-rekey", "child-updown", "child-rekey", LOG_EVENT, NULL
 };
 
 /* The vici connections. */
@@ -236,7 +238,8 @@ complete_msg(struct strongswan_session *session, enum channel channel,
     }
     msg->purpose = req->purpose;
     if (msg->vici.type == VICI_ITEM) {
-        if (req->purpose == STRONGSWAN_SYNC_TRAPS) {
+        if (req->purpose == STRONGSWAN_SYNC_TRAPS
+            || req->purpose == STRONGSWAN_HEED_TRAPS) {
             return true;
         }
         take_sa(req, msg->vici.body);
@@ -251,6 +254,21 @@ complete_msg(struct strongswan_session *session, enum channel channel,
     }
     request_destroy(session, req);
     return wanted;
+}
+
+/* From now on charon's log comes as events, or no longer.  A line of it costs
+ * charon a fifth of what loading a connection does. */
+void
+strongswan_session_listen(struct strongswan_session *session, bool listen)
+{
+    vici_listen(session->vici[EVENTS], LOG_EVENT, listen);
+}
+
+/* Returns true if all that charon's log tells from now on comes as events. */
+bool
+strongswan_session_is_listening(const struct strongswan_session *session)
+{
+    return vici_is_listening(session->vici[EVENTS], LOG_EVENT);
 }
 
 /* Takes the next message that needs attention into '*msg', which the caller

@@ -30,6 +30,8 @@ enum strongswan_purpose {
     STRONGSWAN_SYNC_SHARED,
     STRONGSWAN_SYNC_TRAPS,
     STRONGSWAN_SYNC_SAS,
+    STRONGSWAN_HEED_CONNS,
+    STRONGSWAN_HEED_TRAPS,
     STRONGSWAN_LOAD,
     STRONGSWAN_LOAD_CREDENTIAL, /* load-key or load-shared. */
     STRONGSWAN_LIST_SAS,
@@ -60,6 +62,8 @@ const char *strongswan_session_get_error(const struct strongswan_session *);
 void strongswan_send(struct strongswan_session *, enum strongswan_purpose,
                      const char *conn, const char *command,
                      struct section *args);
+void strongswan_session_listen(struct strongswan_session *, bool);
+bool strongswan_session_is_listening(const struct strongswan_session *);
 bool strongswan_session_recv(struct strongswan_session *,
                              struct strongswan_msg *);
 

@@ -83,6 +83,14 @@ strongswan_may_load(const struct strongswan *s,
             || swanctl_conf_get_error(s->files) != NULL);
 }
 
+/* Returns how many more connections charon may be told to load.  It gets some
+ * more than vici sends at once.  More would only take memory here. */
+int
+strongswan_may_load_more(const struct strongswan *s)
+{
+    return 2 * VICI_WINDOW - (int) MIN(s->conns.n_loading, 2 * VICI_WINDOW);
+}
+
 /* Turns. */
 
 /* Returns true if the peer that 'old' has been up with may not be trusted any
@@ -150,6 +158,7 @@ static void
 load(struct strongswan *s, struct strongswan_conn *conn)
 {
     const struct peer *peer = conn->wish;
+    bool hurry = conn->attempt.hurry;
     const char *child;
 
     load_psk(s, conn);
@@ -161,9 +170,10 @@ load(struct strongswan *s, struct strongswan_conn *conn)
                     strongswan_conn_for_vici(peer));
     conn->told = true;
     conn->n_unheard++;
-    conn->load = STRONGSWAN_LOADING;
+    strongswan_conn_set_load(&s->conns, conn, STRONGSWAN_LOADING);
     conn->changed = false;
     memset(&conn->attempt, 0, sizeof conn->attempt);
+    conn->attempt.hurry = hurry;
 }
 
 /* Judging what list-sas told. */
@@ -397,7 +407,6 @@ uninstall_children(struct strongswan *s, const struct strongswan_conn *conn)
 static void
 send_unload(struct strongswan *s, struct strongswan_conn *conn)
 {
-    const char *child;
     char *id;
 
     conn->removal = STRONGSWAN_UNLOAD_SENT;
@@ -412,7 +421,7 @@ send_unload(struct strongswan *s, struct strongswan_conn *conn)
                     strongswan_args("id", id, NULL));
     free(id);
     strongswan_conn_set_psk(conn, NULL);
-    conn->load = STRONGSWAN_UNLOADED;
+    strongswan_conn_set_load(&s->conns, conn, STRONGSWAN_UNLOADED);
     strongswan_files_remove(s->files, conn->name);
 }
 
@@ -512,8 +521,6 @@ may_terminate(struct strongswan *s, struct strongswan_conn *conn)
 static void
 finish_removal(struct strongswan *s, struct strongswan_conn *conn)
 {
-    const char *child;
-
     /* A peer that deleted the SAs at the same time may have had charon make
      * traps after the first time.  Now that there are no SAs, no more come. */
     if (s->synced) {
@@ -585,7 +592,8 @@ strongswan_step(struct strongswan *s, struct strongswan_conn *conn)
         return;
     }
     if (conn->changed && conn->load != STRONGSWAN_LOADING) {
-        if (!strongswan_may_load(s, conn)) {
+        if (!strongswan_may_load(s, conn)
+            || (strongswan_may_load_more(s) <= 0 && !conn->attempt.hurry)) {
             strongswan_conn_wait_for_file(&s->conns, conn);
             return;
         }
