@@ -9,6 +9,11 @@
  *         SOCKET has loaded a connection for each.  Prints the microseconds
  *         from the transaction on, and those of CPU that all threads of
  *         process PID, ovs-monitor-ipsec, took meanwhile.
+ *     bench today DB SOCKET N
+ *         adds tunnels 0 to N - 1 likewise, and waits until charon has been
+ *         told of both connections of each, as Open vSwitch's Python program
+ *         has strongSwan's starter tell it: until it has made traps of them.
+ *         Prints the microseconds.
  *     bench floor SOCKET N CERT KEY CA
  *         the floor: loads the same connections in a bare loop and prints the
  *         microseconds. */
@@ -89,7 +94,7 @@ cpu_usec(const char *pid)
     }
     while ((entry = readdir(dir))) {
         char *file = xasprintf("%s/%s/schedstat", path, entry->d_name);
-        FILE *stream = fopen(file, "r");
+        FILE *stream = entry->d_name[0] != '.' ? fopen(file, "r") : NULL;
         unsigned long long int ns;
 
         if (stream && fscanf(stream, "%llu", &ns) == 1) {
@@ -151,9 +156,14 @@ make_transaction(unsigned int first, unsigned int n)
     return json;
 }
 
-/* Returns how many connections the events that 'vici' has tell of. */
+/* What charon's log has of each connection of ours, and of each of the
+ * starter's, last. */
+#define ADDED_WORDS "added vici connection: ovs-"
+#define ROUTED_WORDS "received stroke: route "
+
+/* Returns how many lines of charon's log that 'vici' has have 'words'. */
 static unsigned int
-count_told(struct vici *vici)
+count_told(struct vici *vici, const char *words)
 {
     unsigned int n = 0;
     struct vici_msg msg;
@@ -162,7 +172,7 @@ count_told(struct vici *vici)
     while (vici_recv(vici, &msg)) {
         const char *text = msg.body ? section_get(msg.body, "msg") : NULL;
 
-        n += text && strstr(text, "added vici connection: ovs-");
+        n += text && strstr(text, words);
         vici_msg_uninit(&msg);
     }
     return n;
@@ -178,6 +188,17 @@ wait_for(struct vici *vici, long long int deadline)
     vici_wait(vici);
     poll_timer_wait_until(deadline);
     poll_block();
+}
+
+/* Waits until charon's log has had 'n' lines with 'words'. */
+static void
+wait_told(struct vici *vici, const char *words, unsigned int n)
+{
+    long long int deadline = time_msec() + PATIENCE;
+
+    for (unsigned int got = 0; (got += count_told(vici, words)) < n; ) {
+        wait_for(vici, deadline);
+    }
 }
 
 /* Returns how many connections charon says that it has. */
@@ -205,12 +226,9 @@ static void
 wait_loaded(struct vici *vici, unsigned int n)
 {
     long long int deadline = time_msec() + PATIENCE;
-    unsigned int n_told = 0;
 
     if (n <= MAX_TOLD) {
-        while ((n_told += count_told(vici)) < n) {
-            wait_for(vici, deadline);
-        }
+        wait_told(vici, ADDED_WORDS, n);
         return;
     }
     while (ask_number(vici, deadline) < n) {
@@ -219,14 +237,9 @@ wait_loaded(struct vici *vici, unsigned int n)
     }
 }
 
-static void
-add(const char *db, const char *socket, const char *pid, unsigned int first,
-    unsigned int n)
+static struct jsonrpc *
+connect_database(const char *db)
 {
-    static const char *const events[] = { "log", NULL };
-    struct vici *vici = connect_vici(socket, n <= MAX_TOLD ? events : NULL);
-    struct json *params = make_transaction(first, n);
-    struct jsonrpc_msg *reply;
     struct stream *stream;
     int error = stream_open_block(stream_open(db, &stream, DSCP_DEFAULT), -1,
                                   &stream);
@@ -234,20 +247,59 @@ add(const char *db, const char *socket, const char *pid, unsigned int first,
     if (error) {
         ovs_fatal(error, "%s", db);
     }
-    struct jsonrpc *rpc = jsonrpc_open(stream);
+    return jsonrpc_open(stream);
+}
+
+/* Has 'request', which this takes, done. */
+static void
+transact(struct jsonrpc *rpc, struct jsonrpc_msg *request)
+{
+    struct jsonrpc_msg *reply;
+    int error = jsonrpc_transact_block(rpc, request, &reply);
+
+    if (error || reply->error) {
+        ovs_fatal(error, "the transaction failed");
+    }
+    jsonrpc_msg_destroy(reply);
+}
+
+static const char *const log_events[] = { "log", NULL };
+
+static void
+add(const char *db, const char *socket, const char *pid, unsigned int first,
+    unsigned int n)
+{
+    struct vici *vici = connect_vici(socket,
+                                     n <= MAX_TOLD ? log_events : NULL);
+    struct json *params = make_transaction(first, n);
     struct jsonrpc_msg *request = jsonrpc_create_request("transact", params,
                                                          NULL);
+    struct jsonrpc *rpc = connect_database(db);
 
     long long int cpu = cpu_usec(pid);
     long long int start = time_usec();
-    error = jsonrpc_transact_block(rpc, request, &reply);
-    if (error || reply->error) {
-        ovs_fatal(error, "%s: the transaction failed", db);
-    }
+    transact(rpc, request);
     wait_loaded(vici, n);
     printf("%lld %lld\n", time_usec() - start, cpu_usec(pid) - cpu);
 
-    jsonrpc_msg_destroy(reply);
+    jsonrpc_close(rpc);
+    vici_close(vici);
+}
+
+static void
+today(const char *db, const char *socket, unsigned int n)
+{
+    struct vici *vici = connect_vici(socket, log_events);
+    struct json *params = make_transaction(0, n);
+    struct jsonrpc_msg *request = jsonrpc_create_request("transact", params,
+                                                         NULL);
+    struct jsonrpc *rpc = connect_database(db);
+
+    long long int start = time_usec();
+    transact(rpc, request);
+    wait_told(vici, ROUTED_WORDS, 2 * n);
+    printf("%lld\n", time_usec() - start);
+
     jsonrpc_close(rpc);
     vici_close(vici);
 }
@@ -334,6 +386,8 @@ main(int argc, char *argv[])
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_WARN);
     if (argc == 7 && !strcmp(argv[1], "add")) {
         add(argv[2], argv[3], argv[4], atoi(argv[5]), atoi(argv[6]));
+    } else if (argc == 5 && !strcmp(argv[1], "today")) {
+        today(argv[2], argv[3], atoi(argv[4]));
     } else if (argc == 7 && !strcmp(argv[1], "floor")) {
         floor_(argv[2], atoi(argv[3]), argv + 4);
     } else {

@@ -3,13 +3,18 @@
 # Copyright (C) The OVN IPsec Authors
 #
 # Measures ovs-monitor-ipsec against its floor, a bare vici loop that loads the
-# same connections, and against `swanctl --load-conns`, in one run with real
-# ovsdb-server and charon, each time a new one.  Prints a table, and the same
-# as bench.tsv in the current folder.  Run by 'make bench', in the build
+# same connections, against `swanctl --load-conns`, and against Open vSwitch's
+# Python program of the same name with strongSwan's starter, in one run with
+# real ovsdb-server and charon, each time a new one.  Prints a table, and the
+# same as bench.tsv in the current folder.  Run by 'make bench', in the build
 # folder; no root is needed.
 #
-#   BENCH_SIZES='100 1000 3000'   how many peers; BENCH_FULL=1 adds 10000
-#   CHARON, SWANCTL               the programs
+#   BENCH_SIZES='100 1000 3000 10000'   how many peers
+#   BENCH_TODAY='100 1000'              how many for the Python program
+#   CHARON, SWANCTL                     the programs
+#
+# The Python program and its packages are not installed but unpacked, see
+# tests/uml/unpack-layer; without network there are none.
 #
 # Nobody answers the peers' addresses: what is measured is loading, not
 # negotiation.  wakeups: of the daemon's main thread in a minute in which
@@ -21,14 +26,16 @@ if test "$1" != --inside; then
         test -x "$program" || { echo "bench: $program is missing" >&2
                                 exit 77; }
     done
-    export CHARON SWANCTL
+    LAYER=$("$(dirname "$0")/uml/unpack-layer" tests/layers python-peer) ||
+        NO_LAYER=$LAYER
+    export CHARON SWANCTL LAYER NO_LAYER
     exec unshare -Urnm --fork --pid --mount-proc --kill-child \
         sh "$0" --inside "$PWD"
 fi
 
 build=$2
-sizes=${BENCH_SIZES:-100 1000 3000}
-test -z "$BENCH_FULL" || sizes="$sizes 10000"
+sizes=${BENCH_SIZES:-100 1000 3000 10000}
+todays=${BENCH_TODAY-100 1000}
 PATH=$build/ipsec:$build/tests:$build/utilities:$PATH
 export OVS_RUNDIR=/mnt OVS_LOGDIR=/mnt
 mount -t tmpfs tmpfs /run && mount -t tmpfs -o size=2G tmpfs /mnt &&
@@ -54,10 +61,15 @@ await () {
     done
 }
 
+charon_stop () {
+    test -z "$charon" || { kill -9 "$charon"; wait "$charon" 2>/dev/null; }
+    charon=
+    rm -f /run/charon.vici
+}
+
 # A new charon; the old one and its files are gone.
 charon_start () {
-    test -z "$charon" || { kill -9 "$charon"; wait "$charon" 2>/dev/null; }
-    rm -f /run/charon.vici
+    charon_stop
     cat >strongswan.conf <<END
 charon-systemd {
     piddir = /run
@@ -77,9 +89,9 @@ ctl () {
     SWANCTL_DIR=$PWD/swanctl.d ./swanctl "$@" --uri unix:///run/charon.vici
 }
 
-# The daemon and its database, empty.
-monitor_start () {
-    rm -rf conf.db db.sock swanctl.d
+# An empty database with this host's credentials.
+database_start () {
+    rm -rf conf.db db.sock
     ovsdb-tool create conf.db /usr/share/openvswitch/vswitch.ovsschema &&
     ovsdb-server --detach --no-chdir --pidfile=$PWD/ovsdb.pid \
         --log-file=$PWD/ovsdb.log -vconsole:off \
@@ -89,6 +101,12 @@ monitor_start () {
         other_config:certificate=$PWD/left-cert.pem \
         other_config:private_key=$PWD/left-privkey.pem \
         other_config:ca_cert=$PWD/pki/switchca/cacert.pem
+}
+
+# The daemon and its database.
+monitor_start () {
+    rm -rf swanctl.d
+    database_start
     ovs-monitor-ipsec --vici=/run/charon.vici \
         --swanctl-dir=$PWD/swanctl.d --pidfile=$PWD/monitor.pid \
         --log-file=$PWD/monitor.log -vconsole:off --unixctl=$PWD/monitor.ctl \
@@ -158,10 +176,70 @@ measure () {
         "$(ratio $ours_charon $floor_charon) x floor's"
     tell $n all_cpu_us $ours_cpu "the daemon's"
     tell $n all_us $ours "$(ratio $ours $floor) x floor (budget 1.25)"
-    tell $n load_conns_us $theirs "we take $(ratio $ours $theirs) (budget 0.4)"
+    budget=0.4
+    test $n -lt 10000 || budget=0.25
+    tell $n load_conns_us $theirs "we take $(ratio $ours $theirs) (budget \
+$budget), the floor $(ratio $floor $theirs)"
     tell $n one_more_us "$(least 1 <more)" "budget 2000"
     tell $n one_more_cpu_us "$(least 2 <more)" -
     tell $n rss_anon_kib $memory "budget $((4096 + 3 * n))"
+}
+
+# Puts the Python program's packages where they look for each other; false with
+# the reason if they cannot be had.
+today_unpack () {
+    test -z "$NO_LAYER" || { echo "$NO_LAYER"; return 1; }
+    mkdir etc lib && cp -a "$LAYER" today && cp -a today/usr/lib/ipsec/. lib &&
+        cp -an /usr/lib/ipsec/. lib && cp -a today/etc/. etc || return 1
+    cp -an /etc/. etc 2>/dev/null       # What we may read.
+    mkdir -p etc/ipsec.d/cacerts &&
+        cp pki/switchca/cacert.pem etc/ipsec.d/cacerts &&
+        rm -rf today/etc && ln -s /etc today/etc && ln -s /sbin today/sbin &&
+        mount --bind etc /etc && mount --bind lib /usr/lib/ipsec
+}
+
+# CPU time of process PID so far, and of children that it has waited for, in
+# us.
+today_cpu () {
+    awk '{ sub(/.*\) /, ""); print ($12 + $13) * 10000,
+           ($14 + $15) * 10000 }' /proc/$1/stat
+}
+
+today_stop () {
+    kill -9 "$(cat today.pid)" "$(cat ovsdb.pid)"
+    today/usr/sbin/ipsec stop >/dev/null 2>&1
+    wait $starter
+    rm -f today.log /run/charon.*
+    : >/etc/ipsec.conf
+    : >/etc/ipsec.secrets
+}
+
+measure_today () {
+    n=$1
+    charon_stop
+    database_start
+    today/usr/sbin/ipsec start --nofork >starter.out 2>&1 &
+    starter=$!
+    await today/usr/sbin/ipsec status
+    /usr/bin/python3 today/usr/share/openvswitch/scripts/ovs-monitor-ipsec \
+        --pidfile=$PWD/today.pid --log-file=$PWD/today.log -vconsole:off \
+        --no-chdir --detach --ike-daemon=strongswan \
+        --no-restart-ike-daemon --root-prefix=$PWD/today unix:$PWD/db.sock \
+        >today.out 2>&1 || fail "the Python program does not start: $(cat today.out)"
+    await ctl --stats
+    pid=$(cat today.pid)
+    set -- $(today_cpu $pid)
+    today=$(bench today unix:$PWD/db.sock /run/charon.vici $n) ||
+        fail "the Python program has not loaded all"
+    set -- "$@" $(today_cpu $pid)
+    ours=$(awk -v n=$n '$1 == n && $2 == "all_us" { print $3 }' results)
+    tell $n python_us $today \
+        "${ours:+$(ratio $today $ours) x all_us}"
+    tell $n python_cpu_us $(($3 - $1)) "the program's"
+    tell $n python_children_cpu_us $(($4 - $2)) "what it has run"
+    tell $n python_rss_anon_kib \
+        $(awk '$1 == "RssAnon:" { print $2 }' /proc/$pid/status) -
+    today_stop
 }
 ratio () {
     awk "BEGIN { printf \"%.2f\", $1 / $2 }"
@@ -182,6 +260,16 @@ daemons_stop
 for size in $sizes; do
     measure $size
 done
+
+if test -z "$todays"; then
+    :
+elif today_unpack >reason; then
+    for size in $todays; do
+        measure_today $size
+    done
+else
+    echo "bench: no Python program to compare with: $(cat reason)" >&2
+fi
 
 { printf 'peers\twhat\tvalue\tcompared\n'; cat results; } >"$build/bench.tsv"
 column -t -s "$(printf '\t')" <"$build/bench.tsv"
