@@ -42,7 +42,8 @@ struct ike_class {
     bool (*had_sa)(const struct ike *ike, const struct peer *p);
 
     /* From now on 'name' should be as 'p', or gone if 'p' is null.  Takes a
-     * reference to 'p'.  Overrides a wish under way; repeating one costs nothing. */
+     * reference to 'p'.  Overrides a wish under way; repeating one costs
+     * nothing. */
     void (*set)(struct ike *ike, const char *name, const struct peer *p);
 
     /* From now on these are the CRLs of our CAs, in PEM.  Copies 'crls';

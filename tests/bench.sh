@@ -225,7 +225,7 @@ measure_today () {
         --pidfile=$PWD/today.pid --log-file=$PWD/today.log -vconsole:off \
         --no-chdir --detach --ike-daemon=strongswan \
         --no-restart-ike-daemon --root-prefix=$PWD/today unix:$PWD/db.sock \
-        >today.out 2>&1 || fail "the Python program does not start: $(cat today.out)"
+        >today.out 2>&1 || fail "no Python program: $(cat today.out)"
     await ctl --stats
     pid=$(cat today.pid)
     set -- $(today_cpu $pid)
