@@ -12,7 +12,7 @@
  * Not HEEDFUL, only connections in a hurry negotiate, and if one of these
  * fails, the next attempt tells why.  Nor do we hear that somebody else loads
  * connections, so that is found out afterwards.  Each of ours that comes from
- * a file has a trap, and none that we loaded. */
+ * a file has a trap, and none that we loaded without one. */
 
 #include <config.h>
 
@@ -21,6 +21,7 @@
 #include "openvswitch/poll-loop.h"
 #include "util.h"
 
+#include "peer.h"
 #include "section.h"
 #include "strongswan-session.h"
 
@@ -139,21 +140,26 @@ handle_conns(struct strongswan *s, const struct section *body)
     }
 }
 
-/* One that has a trap.  charon may have made it itself, by close_action or
- * dpd_action; then loading the connection again changes nothing. */
+/* One that has a trap that we did not ask for.  charon may have made it itself,
+ * by close_action or dpd_action; then loading the connection again changes
+ * nothing. */
 static void
 handle_trap(struct strongswan *s, const struct section *body)
 {
     const struct section_item *item;
 
     SECTION_FOR_EACH (item, body) {
-        const char *name = section_get(item->section, "ike");
-        struct strongswan_conn *conn = (strongswan_is_ours(name)
-                                        ? strongswan_conn_find(&s->conns,
-                                                               name)
+        const char *ike = section_get(item->section, "ike");
+        const char *child_name = section_get(item->section, "child");
+        struct strongswan_conn *conn = (strongswan_is_ours(ike)
+                                        ? strongswan_conn_find(&s->conns, ike)
                                         : NULL);
+        const struct child *child = (conn && conn->wish && child_name
+                                     ? peer_find_child_named(conn->wish,
+                                                             child_name)
+                                     : NULL);
 
-        if (conn && conn->wish && conn->load != STRONGSWAN_LOADING) {
+        if (child && !child->trap && conn->load != STRONGSWAN_LOADING) {
             strongswan_note_reloaded(s, conn);
         }
     }

@@ -257,7 +257,7 @@ complete_msg(struct strongswan_session *session, enum channel channel,
 }
 
 /* From now on charon's log comes as events, or no longer.  A line of it costs
- * charon a fifth of what loading a connection does. */
+ * charon a good part of what loading a connection does. */
 void
 strongswan_session_listen(struct strongswan_session *session, bool listen)
 {
