@@ -284,6 +284,15 @@ test_bad_files(void)
     AWAIT_ERROR(loader, "rsa-cert/x: the certificate cannot be read: Not a "
                 "directory");
 
+    /* Whoever may read all, as root, is not told. */
+    write_file("secret", "", NULL);
+    CHECK(!chmod("secret", 0));
+    set(loader, "rsa-cert", "secret", "ca");
+    AWAIT_ERROR(loader, access("secret", R_OK)
+                ? "secret: the private key cannot be read: Permission denied; "
+                  "see \"namei -l secret\""
+                : "secret: the file is empty");
+
     CHECK(!mkfifo("fifo", 0600));
     set(loader, "fifo", "rsa-key", "ca");
     AWAIT_ERROR(loader, "fifo: is a device, not the file of a certificate");
