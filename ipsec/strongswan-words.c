@@ -52,6 +52,9 @@ static const struct {
       "a certificate has expired, or is not valid yet: renew it, and compare "
       "the clocks" },
     { "certificate was revoked", STRONGSWAN_WORDS_CAUSE, NULL },
+    { "RULE_CRL_VALIDATION", STRONGSWAN_WORDS_CAUSE,
+      "there is no current CRL of the peer's CA here, as "
+      "other_config:ipsec_crl_policy wants: \"ovs-pki crl\" makes one" },
     { "constraint check failed", STRONGSWAN_WORDS_CAUSE,
       "the peer is somebody else than options:remote_name says, or proves it "
       "in another way" },

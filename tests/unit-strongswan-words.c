@@ -49,6 +49,8 @@ unit_strongswan_words(void)
           STRONGSWAN_WORDS_RESULT, "not valid for the name");
     check("constraint check failed: identity 'other' required ",
           STRONGSWAN_WORDS_CAUSE, "somebody else");
+    check("constraint check failed: RULE_CRL_VALIDATION is SKIPPED, but "
+          "requires at least GOOD", STRONGSWAN_WORDS_CAUSE, "no current CRL");
     check("subject certificate invalid (valid from Jan 01 00:00:00 2020 to "
           "Jan 02 00:00:00 2020)", STRONGSWAN_WORDS_CAUSE, "expired");
     check("giving up after 5 retransmits",
