@@ -32,6 +32,7 @@ EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/atlocal.in \
 	tests/bench-ovn \
 	tests/bench-ovn-transact.py \
 	tests/dns-server.py \
+	tests/flood.pl \
 	tests/ovn-rows.py \
 	tests/ovs-pki-ike.sh
 
