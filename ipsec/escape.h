@@ -9,8 +9,8 @@
  * routes for Geneve without ports, so that no policy for a port is found
  * (CVE-2020-25645); somebody's policies for marked packets do the same.
  *
- * Packets of a datapath's tunnel device that no SA has carried tell.  Two looks
- * are needed.  'status' takes one whenever somebody asks for the tunnels. */
+ * Packets of a datapath's tunnel device that no SA has carried tell.  Two
+ * looks are needed.  'status' takes one whenever somebody asks for the tunnels. */
 
 #include <stdbool.h>
 #include <stdint.h>

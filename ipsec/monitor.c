@@ -61,10 +61,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
  * tunnels claim the same address at our start. */
 #define LOOK_PATIENCE 5000
 
-/* When so many rows have changed in one pass, their options are compacted;
- * after so many peers have been told to the IKE daemon in
- * one pass, and then, in ms, no more have been loaded for so long, memory is
- * given back: these take time for as much as there is. */
+/* When so many rows have changed in one pass, their options are compacted.
+ * When so many peers have been told to the IKE daemon in one pass, and then,
+ * in ms, no more have been loaded for so long, memory is given back.  Both
+ * take time for as much as there is. */
 #define TRIM_PEERS 100
 #define TRIM_INTERVAL 2000
 

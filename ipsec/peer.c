@@ -232,7 +232,7 @@ peer_has_children_of(const struct peer *a, const struct peer *b)
     return true;
 }
 
-/* Has the IKE daemon hold what 'tunnel', one of 'peer', sends without an SA. */
+/* Has the IKE daemon hold what 'tunnel', one of 'peer', sends without SAs. */
 void
 peer_add_trap(struct peer *peer, const struct tunnel *tunnel)
 {

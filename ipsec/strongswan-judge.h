@@ -40,8 +40,8 @@ struct strongswan_verdict {
     struct svec initiate;       /* Names of children to initiate now. */
     bool sending;               /* All that we send can leave. */
     bool receiving;             /* All that we receive can come in. */
-    bool moving;                /* Some of 'initiate' is there, but in an IKE_SA
-                                 * that the peer leaves. */
+    bool moving;                /* Some of 'initiate' is there, but in an
+                                 * IKE_SA that the peer leaves. */
     bool under_way;             /* An attempt may still succeed. */
     long long int again;        /* ms; when to judge again, LLONG_MAX: when
                                  * something happens. */
