@@ -30,6 +30,10 @@
  * it does not where both ends start at once. */
 #define SUPERSEDED_AGE_AGAIN 1
 
+/* How long, in s from when it has started an IKE_SA, a peer that moves to that
+ * takes to begin all that it sends. */
+#define MOVE_TIME 3
+
 /* How long, in ms from when the peer has started another IKE_SA, the one that
  * we send over may stay until we send over that.  A peer that moves keeps the
  * old one for about as long. */
@@ -101,20 +105,30 @@ older_by(const struct strongswan_sas *sas, const struct strongswan_ike_sa *sa)
             - strongswan_sas_born(sas, sa));
 }
 
-/* Returns true if something that the peer sends is in both 'a' and 'b'. */
+/* Returns true if the peer sends something by 'old' and has begun all of that
+ * again in 'new', right when that came up.  What it begins again later is a
+ * tunnel that has been changed, which leaves the others where they are. */
 static bool
-share_incoming(const struct peer *peer, const struct strongswan_ike_sa *a,
-               const struct strongswan_ike_sa *b)
+moves_incoming(const struct peer *peer, const struct strongswan_ike_sa *old,
+               const struct strongswan_ike_sa *new)
 {
+    bool any = false;
+
     for (size_t i = 0; i < peer->n_children; i++) {
         const struct child *child = &peer->children[i];
+        const struct strongswan_child_sa *sa;
 
-        if (child->dir == CHILD_IN && strongswan_ike_sa_find_child(a, child)
-            && strongswan_ike_sa_find_child(b, child)) {
-            return true;
+        if (child->dir != CHILD_IN
+            || !strongswan_ike_sa_find_child(old, child)) {
+            continue;
         }
+        sa = strongswan_ike_sa_find_child(new, child);
+        if (!sa || new->age > sa->age + MOVE_TIME) {
+            return false;
+        }
+        any = true;
     }
-    return false;
+    return any;
 }
 
 /* Returns true if the peer has begun again in the newest of 'sas' what it
@@ -127,7 +141,7 @@ begins_again(const struct peer *peer, const struct strongswan_sas *sas)
     for (size_t i = 0; i < sas->n; i++) {
         if (sas->sas[i]->established
             && older_by(sas, sas->sas[i]) > SUPERSEDED_AGE_AGAIN
-            && share_incoming(peer, sas->sas[i], newest)) {
+            && moves_incoming(peer, sas->sas[i], newest)) {
             return true;
         }
     }

@@ -22,6 +22,7 @@
 #include "peer.h"
 #include "section.h"
 #include "strongswan-conf.h"
+#include "strongswan-duplicates.h"
 #include "strongswan-files.h"
 #include "strongswan-judge.h"
 #include "strongswan-sa.h"
@@ -55,8 +56,11 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
 #define PEER_WAIT 3000
 #define PEER_WAIT_BEGIN 1000
 
-/* How long, in ms, what we have begun for the peer may take before we try
- * again. */
+/* How long, in ms, the peer may go on sending by an SA of a child that we no
+ * longer have, before we begin another one for it: so long that it knows which
+ * of the two is the old one (strongswan-duplicates.c); and how long that may
+ * take before we try again. */
+#define RENEW_BEGIN (STRONGSWAN_DUPLICATES_WAIT + 1000)
 #define RENEW_WAIT 10000
 
 /* How long, in ms, the peer may take to send by the new connection after we
@@ -328,7 +332,7 @@ renew_incoming(struct strongswan *s, struct strongswan_conn *conn)
 {
     long long int when = (conn->begun_for_peer
                           ? conn->begun_for_peer + RENEW_WAIT
-                          : conn->sending_since + PEER_WAIT_BEGIN);
+                          : conn->sending_since + RENEW_BEGIN);
 
     if (conn->up || !conn->sending_since
         || !strongswan_receives_by_replaced(conn->wish, &conn->sas)) {
