@@ -1016,6 +1016,10 @@ encaps_track(struct encaps *encaps, const struct encaps_ctx *ctx)
     track_chassis(encaps, ctx->sb);
     track_encaps(encaps, ctx);
     track_config(encaps, ctx->local);
+    if (!uuid_equals(&encaps->ports.bridge, &ctx->br_int->header_.uuid)) {
+        /* Another bridge, without tunnels. */
+        encaps->all_changed = true;
+    }
     tunnel_ports_run(&encaps->ports, ctx->local, ctx->br_int,
                      &encaps->changed);
     track_names(encaps, ctx->local);

@@ -66,7 +66,7 @@ struct controller {
     struct inputs chassis_inputs;   /* What our rows are up to date with. */
     struct encaps encaps;
     bool encaps_tracked;        /* Did this pass follow what changed? */
-    unsigned int n_connections; /* Of both databases, at that time. */
+    unsigned int n_refills;     /* Of both databases, at that time. */
 
     char *chassis_override;     /* -n or system-id-override, or null. */
     char *registered;           /* Name of our rows, or null. */
@@ -316,10 +316,10 @@ forget_old_bridge(struct controller *c, const struct pass *pass)
 static void
 invalidate_after_reconnect(struct controller *c)
 {
-    unsigned int n = c->local.connections + c->sb.connections;
+    unsigned int n = c->local.refills + c->sb.refills;
 
-    if (c->n_connections != n) {
-        c->n_connections = n;
+    if (c->n_refills != n) {
+        c->n_refills = n;
         encaps_invalidate(&c->encaps);
     }
 }

@@ -169,12 +169,12 @@ run_members(struct tunnel_ports *ports, struct ovsdb_idl *local,
 {
     const struct ovsdb_datum *datum
         = vswrec_bridge_get_ports(bridge, OVSDB_TYPE_UUID);
-    const struct uuid *old = ports->members;
-    const struct uuid *end = old + ports->n_members;
 
-    for (size_t i = 0; i < datum->n || old < end; ) {
+    for (size_t i = 0, j = 0; i < datum->n || j < ports->n_members; ) {
         const struct uuid *new = i < datum->n ? &datum->keys[i].uuid : NULL;
-        int cmp = (!new ? -1 : old == end ? 1
+        const struct uuid *old = (j < ports->n_members ? &ports->members[j]
+                                  : NULL);
+        int cmp = (!new ? -1 : !old ? 1
                    : uuid_equals(old, new) ? 0 : uuid_compare_3way(old, new));
 
         if (cmp < 0) {
@@ -182,7 +182,7 @@ run_members(struct tunnel_ports *ports, struct ovsdb_idl *local,
         } else if (cmp > 0) {
             add_member(ports, local, new, changed);
         }
-        old += cmp <= 0;
+        j += cmp <= 0;
         i += cmp >= 0;
     }
     remember_members(ports, datum);

@@ -304,8 +304,14 @@ note_connection(struct ovn_db *db)
 
     if (connected && !db->was_connected) {
         db->connections++;
+        db->refilling = true;
     }
     db->was_connected = connected;
+    if (db->refilling && db->seqno != ovsdb_idl_get_seqno(db->loop.idl)) {
+        db->refills++;
+        db->refilling = false;
+    }
+    db->seqno = ovsdb_idl_get_seqno(db->loop.idl);
 }
 
 /* Returns the server's words if 'error', from ovsdb_idl_txn_get_error(), says

@@ -53,6 +53,10 @@ struct ovn_db {
                                    * it is usable. */
     bool answers;               /* Did any server answer since then? */
     unsigned int connections;   /* How often a connection came up. */
+    unsigned int refills;       /* How often the contents came anew by one:
+                                 * then nothing tells what has gone. */
+    bool refilling;             /* They have not come yet. */
+    unsigned int seqno;         /* Of the contents. */
     bool was_connected;
     bool tracked;               /* ovn_db_track() was called. */
     bool in_flight;             /* A transaction is under way. */
