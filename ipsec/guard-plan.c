@@ -262,7 +262,9 @@ count_encrypted(struct guard_plan *plan, const struct tunnel *t,
     ps->n_tunnels += n;
     if (mode != GUARD_MODE_OFF) {
         ps->n_encrypted += n;
-        ps->n_strict += mode == GUARD_MODE_STRICT ? n : 0;
+        /* Without an address of its own it cannot be told from others. */
+        ps->n_strict += (mode == GUARD_MODE_STRICT
+                         || !ipv6_addr_is_set(&t->remote) ? n : 0);
         ps->n_hasty += transition != GUARD_TRANSITION_SEAMLESS ? n : 0;
     }
     if (ipv6_addr_is_set(&t->remote)) {
@@ -545,6 +547,29 @@ add_drops(struct guard_plan *plan)
     }
 }
 
+static bool
+has_plain(const struct guard_plan *plan, const struct guard_selector *s)
+{
+    for (size_t i = 0; i < plan->n_plains; i++) {
+        if (!guard_selector_compare(&plan->plains[i].selector, s)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What has been protected and has no tunnels now is protected at once when it
+ * has some again, unless they have been in clear meanwhile. */
+static void
+keep_protected(const struct guard_plan *plan, struct transition *transition)
+{
+    struct transition_selector *ts;
+
+    TRANSITION_FOR_EACH (ts, transition) {
+        ts->seen |= !ts->deferred && !has_plain(plan, &ts->selector);
+    }
+}
+
 /* Makes the rules anew, when all changes have been made.  What 'transition'
  * defers, until 'deadline' (ms) if that is new, has none yet. */
 void
@@ -568,6 +593,7 @@ guard_plan_finish(struct guard_plan *plan, struct transition *transition,
 
         add_rules(plan, ps, deferred);
     }
+    keep_protected(plan, transition);
     transition_end(transition);
     if (plan->mark_mask) {
         add_drops(plan);

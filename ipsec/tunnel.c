@@ -134,7 +134,9 @@ fail_value(struct tunnel *t, enum tunnel_field field, const char *text,
 }
 
 /* Takes a unicast address of either family.  A zone ("%eth0") would be lost
- * on the way to the IKE daemon, so a link-local address is refused. */
+ * on the way to the IKE daemon, so a link-local address is refused, and so is
+ * another way to write one of IPv4; but Open vSwitch sends to both, so they
+ * are known all the same, to be guarded. */
 static bool
 parse_address(const char *text, struct in6_addr *address, int *family)
 {
@@ -150,13 +152,12 @@ parse_address(const char *text, struct in6_addr *address, int *family)
         return true;
     }
     if (!ipv6_parse(text, &ip6) || !ipv6_addr_is_set(&ip6)
-        || ip6.s6_addr[0] == 0xff || IN6_IS_ADDR_V4MAPPED(&ip6)
-        || in6_is_lla(&ip6)) {
+        || ip6.s6_addr[0] == 0xff) {
         return false;
     }
     *address = ip6;
-    *family = AF_INET6;
-    return true;
+    *family = IN6_IS_ADDR_V4MAPPED(&ip6) ? AF_INET : AF_INET6;
+    return *family == AF_INET6 && !in6_is_lla(&ip6);
 }
 
 static char *
@@ -209,6 +210,11 @@ parse_dst_port(struct tunnel *t, const char *text)
         return NULL;
     }
     if (!str_to_uint(text, 10, &port) || port < 1 || port > UINT16_MAX) {
+        /* Open vSwitch takes it all the same, and what it makes of it has to
+         * be guarded. */
+        uint16_t sent = atoi(text);
+
+        t->port = sent ? sent : t->port;
         return fail_value(t, TUNNEL_DST_PORT, text,
                           "a port number from 1 to 65535");
     }

@@ -230,6 +230,18 @@ static const struct scene scenes[] = {
                      "b vxlan remote_ip=flow psk=x" },
       .rules = "protect 17/4789 ipv4; protect 17/6081 ipv4; "
                "protect 17/4789 ipv6" },
+    /* What Open vSwitch makes of an INVALID tunnel is protected: 70326 modulo
+     * 65536, and addresses that it reads in its own way. */
+    { .encrypted = { "a geneve remote_ip=10.0.0.1 psk=x dst_port=70326",
+                     "b vxlan remote_ip=10.0.0.1 psk=x dst_port=4790x" },
+      .rules = "protect 17/4790 ipv4" },
+    { .other_config = "ipsec_guard=peer",
+      .encrypted = { "a geneve remote_ip=::ffff:10.0.0.1 psk=x",
+                     "b vxlan remote_ip=fe80::1 psk=x" },
+      .rules = "protect 17/6081 10.0.0.1; protect 17/4789 fe80::1" },
+    { .other_config = "ipsec_guard=peer",
+      .encrypted = { "a geneve remote_ip=flow psk=x" },
+      .rules = "protect 17/6081 ipv4; protect 17/6081 ipv6" },
     /* A forgotten tunnel is cut off, a declared one is not. */
     { .encrypted = { ONE },
       .plain = { TWO_PLAIN, "r geneve remote_ip=10.0.0.3 ipsec_guard=off" },
