@@ -211,7 +211,12 @@ guard_note_set(struct guard *guard, const struct xfrm_policy *policy)
     }
 
     struct guard_policy *gp = guard_find(guard, policy);
-    if (!guard->error && gp && !xfrm_policy_equals(policy, &gp->policy)) {
+    if (!gp || xfrm_policy_equals(policy, &gp->policy)) {
+        return;
+    }
+    if (guard->error) {
+        gp->present = false;
+    } else {
         guard_disturb(guard, gp);
     }
 }
@@ -363,7 +368,7 @@ guard_scan_policy(struct guard *guard, const struct xfrm_policy *policy)
         bypasses_note(&guard->bypasses, policy);
     } else if (!guard_find(guard, policy)) {
         guard_add(guard, policy);
-        if (policy->block && !guard->configured) {
+        if (policy->block && policy->dir == XFRM_IN && !guard->configured) {
             struct guard_selector s = guard_selector_of_policy(policy);
 
             guard_add_former(guard, &s);
