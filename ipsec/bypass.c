@@ -56,7 +56,9 @@ is_bypass(const struct xfrm_policy *policy)
 void
 bypasses_remove(struct bypasses *b, const struct xfrm_policy *policy)
 {
-    for (size_t i = 0; i < b->n; i++) {
+    /* One that is limited to an interface is not the same as one that is not,
+     * which is all that we have. */
+    for (size_t i = 0; i < b->n && !policy->limited; i++) {
         if (xfrm_policy_is_same(&b->policies[i], policy)) {
             b->policies[i] = b->policies[--b->n];
             b->seqno++;

@@ -175,6 +175,12 @@ test_bypass(void)
     }
     wire_run("ip xfrm policy add dir out priority 7");
     check_bypass(guard, "dir out priority 7");
+    /* One that is for an interface only hides none. */
+    wire_run("ip xfrm policy add dir out priority 7 if_id 9");
+    check_bypass(guard, "dir out priority 7");
+    wire_run("ip xfrm policy delete dir out src 0.0.0.0/0 dst 0.0.0.0/0 "
+             "if_id 9");
+    check_bypass(guard, "dir out priority 7");
     wire_run("ip xfrm policy update dir out priority 8");
     check_bypass(guard, "dir out priority 8");
     wire_run("ip xfrm policy delete dir out src 0.0.0.0/0 dst 0.0.0.0/0");
