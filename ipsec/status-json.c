@@ -107,10 +107,11 @@ put_row(struct json *json, const struct vsrec_interface *row)
 }
 
 static const char *
-protection_name(enum protection_kind protection)
+guard_name(const struct status *status, enum protection_kind protection)
 {
-    return (protection == PROTECTION_GUARD ? "on"
-            : protection == PROTECTION_DEFERRED ? "deferred" : "off");
+    return (protection == PROTECTION_OFF
+            || (status->guard_error && !status->guard_installed) ? "off"
+            : protection == PROTECTION_DEFERRED ? "deferred" : "on");
 }
 
 static struct json *
@@ -128,7 +129,7 @@ tunnel_to_json(const struct status *status,
     put_string(json, "invalid", t->error);
     put_string(json, "reason", tunnel->verdict.reason);
     put_string(json, "warning", tunnel->verdict.warning);
-    put_string(json, "guard", protection_name(tunnel->view.protection));
+    put_string(json, "guard", guard_name(status, tunnel->view.protection));
     put_string(json, "type", t->value[TUNNEL_TYPE]);
     put_string(json, "remote_ip", t->value[TUNNEL_REMOTE_IP]);
     put_string(json, "local_ip", t->value[TUNNEL_LOCAL_IP]);
@@ -218,7 +219,8 @@ host_to_json(const struct status *status)
     put_string(json, "ike_error", status->ike_error);
     put_string(json, "guard", status_guard(status));
     put_boolean(json, "guard_installed", status->guard_installed);
-    put_string(json, "guard_error", status->protection.error);
+    put_string(json, "guard_error", status->guard_error);
+    put_string(json, "guard_settings_error", status->protection.error);
     put_boolean(json, "transition_under_way", status->protection.deferred);
     put_string(json, "kernel_error", (status->kernel.error
                                       ? ovs_strerror(status->kernel.error)

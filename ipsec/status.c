@@ -103,8 +103,12 @@ child_facts(const struct status_child *child, long long int now)
 /* Returns why nothing holds packets of 'tunnel' while it has no SAs, or
  * null. */
 static const char *
-find_unguarded(const struct status_tunnel *tunnel)
+find_unguarded(const struct status_tunnel *tunnel, const struct status *status)
 {
+    if (status->guard_error && !status->guard_installed) {
+        return ("the guard cannot be installed: without SAs its packets are "
+                "in clear, and packets in clear get in");
+    }
     switch (tunnel->view.protection) {
     case PROTECTION_OFF:
         return ("ipsec_guard=off: without SAs its packets are in clear unless "
@@ -129,7 +133,7 @@ judge(struct status_tunnel *tunnel, const struct status *status,
     const struct tunnel_facts facts = {
         .invalid = tunnel->view.wish->error,
         .unprotected = tunnel->view.unprotected,
-        .unguarded = find_unguarded(tunnel),
+        .unguarded = find_unguarded(tunnel, status),
         .error = tunnel->view.error,
         .has_peer = conn && conn->handled,
         .ike_error = status->ike_error,

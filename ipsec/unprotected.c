@@ -11,6 +11,7 @@
 
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
+#include "packets.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -185,7 +186,8 @@ find_leak(const struct unprotected *u, const struct tunnel *t)
 {
     struct guard_selector selectors[2];
 
-    return (t && tunnel_selectors(t, selectors) == 1
+    return (ipv6_addr_is_set(&t->remote)
+            && tunnel_selectors(t, selectors) == 1
             ? leaks_find(u->leaks, &selectors[0], &t->local, &t->remote)
             : NULL);
 }
@@ -203,7 +205,8 @@ unprotected_note_wish(const struct unprotected *u, struct wishes *wishes,
         .offload = u->offload,
     };
     const char *reason = unprotected_reason(&facts);
-    char *leak = reason ? NULL : find_leak(u, wish_effective(wish));
+    const struct tunnel *t = wish_effective(wish);
+    char *leak = reason ? NULL : find_leak(u, t ? t : wish->now);
 
     wish_set_unprotected(wishes, wish, reason ? reason : leak);
     free(leak);
