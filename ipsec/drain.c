@@ -120,6 +120,18 @@ drain_find_address(const struct drain *d, const struct in6_addr *local,
     return NULL;
 }
 
+/* Withdraws all. */
+void
+drain_stop(struct drain *d)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH_SAFE (node, &d->peers) {
+        ike_set(d->ike, node->name, NULL);
+        drain_remove(d, node);
+    }
+}
+
 /* Withdraws those whose time is over or whose other end has changed too, and
  * returns true if there were any. */
 bool

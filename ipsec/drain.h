@@ -35,6 +35,7 @@ void drain_forget(struct drain *, const char *name);
 const struct peer *drain_find_address(const struct drain *,
                                        const struct in6_addr *local,
                                        const struct in6_addr *remote);
+void drain_stop(struct drain *);
 bool drain_run(struct drain *, long long int now);
 void drain_wait(const struct drain *);
 

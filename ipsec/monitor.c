@@ -895,6 +895,7 @@ monitor_stop(struct monitor *m)
     PEERS_FOR_EACH (peer, &m->peers) {
         ike_set(m->ike, peer->name, NULL);
     }
+    protection_stop(m->protection);
     ike_commit(m->ike);
 }
 

@@ -107,19 +107,23 @@ protection_remove(struct protection *p, const struct tunnel *t)
     guard_plan_remove(p->plan, t);
 }
 
-/* Returns the peer with which 't' is still encrypted, or null. */
-static const struct peer *
-find_peer(const struct protection *p, const struct tunnel *t,
-          const struct in6_addr *local, const struct peers *peers)
+/* Returns true if 't' still has SAs, with which packets leave. */
+static bool
+is_encrypted(const struct protection *p, const struct tunnel *t,
+             const struct in6_addr *local, const struct peers *peers)
 {
     const struct peer *peer = peers_find_address(peers, local, &t->remote);
+    const struct child *child;
+    struct ike_child_state state;
 
     if (!peer) {
         peer = drain_find_address(&p->drain, local, &t->remote);
     }
-    return (peer && peer_find_carrier(peer, CHILD_OUT, t->type->proto,
-                                      t->port)
-            ? peer : NULL);
+    child = (peer ? peer_find_carrier(peer, CHILD_OUT, t->type->proto, t->port)
+             : NULL);
+    return (child
+            && !ike_get_child(p->drain.ike, peer->name, child->name, &state)
+            && state.installed);
 }
 
 /* Takes all tunnels out that ask for no encryption: in each pass they are
@@ -138,7 +142,7 @@ protection_add_plain(struct protection *p, const struct tunnel *t, bool flow,
                      const struct in6_addr *local, const struct peers *peers)
 {
     guard_plan_add_plain(p->plan, t, flow,
-                         find_peer(p, t, local, peers) != NULL);
+                         is_encrypted(p, t, local, peers));
 }
 
 /* Warns of what is in 'new' and was not like this in 'old'. */
@@ -198,6 +202,13 @@ void
 protection_wants(struct protection *p, const struct peer *peer)
 {
     drain_forget(&p->drain, peer->name);
+}
+
+/* Nobody wishes for any peer, nor for one that is kept for a while. */
+void
+protection_stop(struct protection *p)
+{
+    drain_stop(&p->drain);
 }
 
 /* Between passes. */

@@ -68,6 +68,7 @@ void protection_end(struct protection *);
 bool protection_keeps(struct protection *, const struct peer *);
 void protection_wants(struct protection *, const struct peer *);
 
+void protection_stop(struct protection *);
 bool protection_run(struct protection *);
 void protection_wait(const struct protection *);
 
