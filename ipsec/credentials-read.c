@@ -36,6 +36,9 @@ static const struct {
     [CREDENTIALS_CRL_POLICY] = { "ipsec_crl_policy", NULL },
 };
 
+/* How long, in bytes, a CRL may be in PEM: that is what vici can send. */
+#define MAX_CRL UINT16_MAX
+
 static const char *const policies[] = { "relaxed", "ifuri", "strict" };
 
 /* The database's part. */
@@ -420,7 +423,16 @@ take_crl(const char *path, X509_CRL *crl, const char *ca_path,
     char *what = describe(path, "CRL of", x509_crl_issuer(crl));
 
     if (ours) {
-        svec_add_nocopy(&c->crls, x509_crl_to_pem(crl));
+        char *pem = x509_crl_to_pem(crl);
+
+        if (!error && strlen(pem) > MAX_CRL) {
+            error = xasprintf("%s: it has %"PRIuSIZE" bytes in PEM, and "
+                              "charon takes at most %d, so nobody whom it "
+                              "revokes would be refused; have the CA leave out "
+                              "what has expired, or issue a new CA",
+                              what, strlen(pem), MAX_CRL);
+        }
+        svec_add_nocopy(&c->crls, pem);
         x509_crl_add_revoked(crl, &c->revoked);
         if (x509_crl_ends(crl)) {
             credentials_add_end(c, xstrdup(what), x509_crl_ends(crl));

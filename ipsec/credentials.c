@@ -147,6 +147,21 @@ has_all(const struct svec *set, const struct svec *subset)
     return true;
 }
 
+/* The same for sets that are sorted, and may be large. */
+static bool
+has_all_sorted(const struct svec *set, const struct svec *subset)
+{
+    const char *element;
+    size_t i;
+
+    SVEC_FOR_EACH (i, element, subset) {
+        if (!svec_contains(set, element)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Without a CRL at hand, "ifuri" refuses those that name one, "strict"
  * all. */
 static int
@@ -171,7 +186,7 @@ credentials_withdraws(const struct credentials *new,
 {
     return (new != old
             && (!has_all(&new->cas, &old->cas)
-                || !has_all(&old->revoked, &new->revoked)
+                || !has_all_sorted(&old->revoked, &new->revoked)
                 || strictness(new) > strictness(old)));
 }
 

@@ -199,11 +199,13 @@ handle_credential(struct strongswan *s, const struct strongswan_msg *msg)
     if (!strcmp(msg->vici.name, "load-token")) {
         strongswan_creds_handle_token(s, msg);
     } else if (msg->vici.error) {
-        bool psk = strcmp(msg->vici.name, "load-key");
+        const char *what = (!strcmp(msg->vici.name, "load-key") ? "private key"
+                            : !strcmp(msg->vici.name, "load-cert") ? "CRL"
+                            : "psk");
 
         VLOG_WARN_RL(&rl, "%s: charon refuses the %s: %s",
                      conn ? strongswan_conn_label(conn) : "this host",
-                     psk ? "psk" : "private key", msg->vici.error);
+                     what, msg->vici.error);
     }
     if (conn && msg->vici.error) {
         strongswan_conn_set_error(conn, msg->vici.error);

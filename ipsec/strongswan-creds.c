@@ -288,7 +288,7 @@ strongswan_creds_retire(struct strongswan *s)
 static void
 load_crl(struct strongswan *s, const char *pem)
 {
-    strongswan_send(s->session, STRONGSWAN_OTHER, NULL, "load-cert",
+    strongswan_send(s->session, STRONGSWAN_LOAD_CREDENTIAL, NULL, "load-cert",
                     strongswan_args("type", "X509_CRL", "flag", "NONE",
                                     "data", pem, NULL));
 }

@@ -245,9 +245,13 @@ complete_msg(struct strongswan_session *session, enum channel channel,
         take_sa(req, msg->vici.body);
         return false;
     }
-    /* After VICI_FAILED the number of the connection has changed, and all
-     * starts anew. */
-    wanted = msg->vici.type == VICI_REPLY;
+    /* When the connection has broken all starts anew.  While it is up,
+     * VICI_FAILED answers what cannot be sent at all, because a value is too
+     * long for vici. */
+    wanted = (msg->vici.type == VICI_REPLY
+              || (vici_is_connected(session->vici[channel])
+                  && (req->purpose == STRONGSWAN_LOAD
+                      || req->purpose == STRONGSWAN_LOAD_CREDENTIAL)));
     if (wanted) {
         msg->conn = nullable_xstrdup(req->conn);
         strongswan_sas_move(&msg->sas, &req->sas);
