@@ -61,7 +61,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(30, 60);
  * of the two is the old one (strongswan-duplicates.c); and how long that may
  * take before we try again. */
 #define RENEW_BEGIN (STRONGSWAN_DUPLICATES_WAIT + 1000)
-#define RENEW_WAIT 10000
+#define RENEW_WAIT 60000
 
 /* How long, in ms, the peer may take to send by the new connection after we
  * can receive that. */
@@ -341,7 +341,13 @@ renew_incoming(struct strongswan *s, struct strongswan_conn *conn)
     if (time_msec() < when) {
         return when;
     }
+    if (strongswan_sas_busy(&conn->sas)
+        || strongswan_conns_are_busy(&s->conns)) {
+        return time_msec() + STRONGSWAN_BACKOFF_MIN;
+    }
     initiate_incoming(s, conn);
+    /* Apart from each other, so that a fleet does not move in step. */
+    conn->begun_for_peer += random_range(RENEW_WAIT);
     return conn->begun_for_peer + RENEW_WAIT;
 }
 
@@ -366,7 +372,9 @@ judge(struct strongswan *s, struct strongswan_conn *conn)
         strongswan_conn_set_error(conn, NULL);
     }
     set_working(s, conn, verdict.sending, verdict.receiving);
-    verdict.again = MIN(verdict.again, renew_incoming(s, conn));
+    if (svec_is_empty(&verdict.initiate)) {
+        verdict.again = MIN(verdict.again, renew_incoming(s, conn));
+    }
     strongswan_conn_set_initiating(&s->conns, conn, verdict.under_way);
 
     if (verdict.again != LLONG_MAX) {

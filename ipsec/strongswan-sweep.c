@@ -106,7 +106,7 @@ hash_pair(const struct in6_addr *a, const struct in6_addr *b)
 }
 
 /* Has 'sweep' look for leftovers of 'peer', which has come up or gone at
- * 'now', in ms.  Keeps a copy. */
+ * 'now', in ms.  Keeps a reference. */
 void
 strongswan_sweep_add(struct strongswan_sweep *sweep, const struct peer *peer,
                      long long int now)
