@@ -60,15 +60,17 @@ set_policies(void)
 static void
 make_conn(void)
 {
-    struct child out = { "ovs-out", CHILD_OUT, IPPROTO_UDP, 6081 };
-    struct peer peer = {
-        .name = "ovs-peer", .tunnel = CONST_CAST(char *, "tun0"),
-        .local = wire_addr(HERE, AF_INET),
-        .remote = wire_addr(THERE, AF_INET),
+    /* 'conn' refers to all of it. */
+    static char tunnel[] = "tun0";
+    static struct child out = { "ovs-out", CHILD_OUT, IPPROTO_UDP, 6081 };
+    static struct peer peer = {
+        .ref_cnt = 1, .name = "ovs-peer", .tunnel = tunnel,
         .children = &out, .n_children = 1,
     };
     struct strongswan_ike_sa *sa = xzalloc(sizeof *sa);
 
+    peer.local = wire_addr(HERE, AF_INET);
+    peer.remote = wire_addr(THERE, AF_INET);
     sa->name = xstrdup("ovs-peer");
     sa->unique_id = xstrdup("1");
     sa->settled = true;
