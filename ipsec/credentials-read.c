@@ -428,8 +428,8 @@ take_crl(const char *path, X509_CRL *crl, const char *ca_path,
         if (!error && strlen(pem) > MAX_CRL) {
             error = xasprintf("%s: it has %"PRIuSIZE" bytes in PEM, and "
                               "charon takes at most %d, so nobody whom it "
-                              "revokes would be refused; have the CA leave out "
-                              "what has expired, or issue a new CA",
+                              "revokes would be refused; have the CA leave "
+                              "out what has expired, or make a new CA",
                               what, strlen(pem), MAX_CRL);
         }
         svec_add_nocopy(&c->crls, pem);

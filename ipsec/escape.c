@@ -84,8 +84,8 @@ escapes_begin(struct escapes *e)
 }
 
 /* A tunnel of 'device' is to be encrypted.  'comparable': there are SAs for
- * all that it sends.  A packet that is held for want of one is counted as sent by
- * the device. */
+ * all that it sends.  A packet that is held for want of one is counted as sent
+ * by the device. */
 void
 escapes_note(struct escapes *e, const char *device, bool comparable)
 {

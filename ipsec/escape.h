@@ -10,7 +10,8 @@
  * (CVE-2020-25645); somebody's policies for marked packets do the same.
  *
  * Packets of a datapath's tunnel device that no SA has carried tell.  Two
- * looks are needed.  'status' takes one whenever somebody asks for the tunnels. */
+ * looks are needed.  'status' takes one whenever somebody asks for the
+ * tunnels. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -141,8 +141,8 @@ handle_conns(struct strongswan *s, const struct section *body)
 }
 
 /* One that has a trap that we did not ask for.  charon may have made it
- * itself, by close_action or dpd_action; then loading the connection again changes
- * nothing. */
+ * itself, by close_action or dpd_action; then loading the connection again
+ * changes nothing. */
 static void
 handle_trap(struct strongswan *s, const struct section *body)
 {

@@ -439,8 +439,8 @@ test_moving_young(void)
                   "SR ike[] child[] start[ovs-out] again -1");
     strongswan_sas_clear(&sas);
 
-    /* What comes again in an IKE_SA that has been there for a while is a tunnel
-     * that the peer has changed: nothing moves. */
+    /* What comes again in an IKE_SA that has been there for a while is a
+     * tunnel that the peer has changed: nothing moves. */
     take(&sas, ike_with_both("1", "yes", "8"),
          ike_with("2", "no", "4", "ovs-in", IN_TS), 100000);
     check_verdict(&sas, &attempt, 100000,

@@ -1034,7 +1034,8 @@ encaps_invalidate(struct encaps *encaps)
     forget_names(encaps);
 }
 
-/* Removes all tunnels from 'br_int' in the transaction that is open on 'local'.
+/* Removes all tunnels from 'br_int' in the transaction that is open on
+ * 'local'.
  * Returns true if there are none. */
 bool
 encaps_remove(struct ovsdb_idl *local, const struct vswrec_bridge *br_int)
