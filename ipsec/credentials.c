@@ -133,29 +133,17 @@ credentials_equals(const struct credentials *a, const struct credentials *b)
             && token_key_equals(a->token, b->token));
 }
 
+/* 'contains' is svec_contains() where 'set' is sorted, which it is where it
+ * may be large. */
 static bool
-has_all(const struct svec *set, const struct svec *subset)
+has_all(const struct svec *set, const struct svec *subset,
+        bool (*contains)(const struct svec *, const char *))
 {
     const char *element;
     size_t i;
 
     SVEC_FOR_EACH (i, element, subset) {
-        if (!svec_contains_unsorted(set, element)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The same for sets that are sorted, and may be large. */
-static bool
-has_all_sorted(const struct svec *set, const struct svec *subset)
-{
-    const char *element;
-    size_t i;
-
-    SVEC_FOR_EACH (i, element, subset) {
-        if (!svec_contains(set, element)) {
+        if (!contains(set, element)) {
             return false;
         }
     }
@@ -185,8 +173,8 @@ credentials_withdraws(const struct credentials *new,
                       const struct credentials *old)
 {
     return (new != old
-            && (!has_all(&new->cas, &old->cas)
-                || !has_all_sorted(&old->revoked, &new->revoked)
+            && (!has_all(&new->cas, &old->cas, svec_contains_unsorted)
+                || !has_all(&old->revoked, &new->revoked, svec_contains)
                 || strictness(new) > strictness(old)));
 }
 
